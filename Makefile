@@ -1,0 +1,65 @@
+# Every target is a few plain commands, which can be typed as well (README.md, "Without make"). The first use installs into .venv.
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/installed  ## execute the chapters in order, into build/run/
+	.venv/bin/python -m convae_nb run all
+
+lab: .venv/installed  ## open JupyterLab in notebooks/
+	.venv/bin/python -m jupyter lab --notebook-dir=notebooks
+
+MARKED = -m "not slow"
+test: .venv/installed-dev  ## lint the code, run the tests, compare the stored notebooks with fresh outputs
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m pytest -n 2 --dist loadscope $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 convae_nb tests notebooks
+
+test-all:  ## the same, and the slow tests
+	@$(MAKE) test MARKED=
+
+notebooks: .venv/installed  ## execute the stored chapters again, in place
+	.venv/bin/python -m convae_nb store
+
+COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
+pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: make pins UPGRADE=--upgrade
+	.venv/bin/python -m pip install uv
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+.PHONY: help run lab test test-all notebooks pins
+
+.venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
+	.venv/bin/python -m pip install -r requirements.txt
+	.venv/bin/python -m pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	.venv/bin/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+# A .venv left half made, moved here from elsewhere, or whose Python is gone or does not serve says nothing here, and is made again.
+ifeq ($(shell .venv/bin/pip --version 2>/dev/null | grep 'python 3\.1[123]'),)
+.PHONY: .venv/pyvenv.cfg
+endif
+
+# On an Intel Mac the pinned requirements all fall away: pip would install nothing, and succeed.
+VERSION = import platform, sys; print("%d.%d" % sys.version_info[:2] + \
+	" for an Intel Mac, where TensorFlow has no wheel" * (platform.system() + platform.machine() == "Darwinx86_64"))
+
+# The first name that answers with a version that serves; one that does not start (a shim of pyenv, say) is passed over.
+.venv/pyvenv.cfg:
+	@set -- python3 python3.13 python3.12 python3.11 python; test -z "$(PYTHON)" || set -- "$(PYTHON)"; found=; \
+	for python; do \
+		version=$$("$$python" -c '$(VERSION)' 2>/dev/null) || continue; \
+		case $$version in 3.11 | 3.12 | 3.13) \
+			words=$$("$$python" -m venv --clear .venv 2>&1) && exit; \
+			rm -rf .venv; \
+			case $$words in *"ensurepip is not"* | *"No module named"*) \
+				words="convae needs the venv package of Python, which $$python lacks: apt install python3-venv (or python$$version-venv)";; \
+			esac; \
+			echo "$$words" >&2; exit 1;; \
+		esac; \
+		found=$${found:-$$version}; \
+	done; \
+	echo "convae needs Python 3.11, 3.12 or 3.13; found $${found:-none}: install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1
