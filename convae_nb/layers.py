@@ -1,0 +1,96 @@
+"""The upsampling layer that Keras lacks: nearest-neighbour resize and convolution in one.
+
+Feature maps are float32 ``(batch, height, width, channels)``, whatever the user's ``keras.json`` says.
+"""
+
+from convae_nb._tensorflow import keras, tf
+
+# What the layer has no choice of: passing one of these is an error.
+_FIXED = {"strides": 1, "padding": "same", "data_format": "channels_last", "dilation_rate": 1, "groups": 1}
+
+
+@keras.saving.register_keras_serializable(package="convae_nb")
+class UpsampleConv2D(keras.layers.Conv2D):
+    """Resize by nearest neighbour to twice the size, then convolve ('same', stride 1), computed in one step.
+
+    Each input value fills a 2x2 block of the resized map, and the convolution weighs every cell of that block: so the pair is
+    a transposed convolution of stride 2 whose kernel is the given one convolved with a 2x2 box. A 3x3 kernel becomes a 4x4 one,
+    and an output pixel sums 4 products instead of 9; its four phases sum alike, which is why no checkerboard can
+    arise from flat input [1]_. Weights and function are those of ``UpSampling2D(2)`` followed by ``Conv2D``.
+
+    A target of one pixel less is cropped, bottom and right, before the convolution, whose zero padding starts at the crop: the
+    same rows as TensorFlow 1's ``resize_nearest_neighbor``, ``source = floor(target * in / out)``. There the two steps are
+    computed one after the other.
+
+    Parameters
+    ----------
+    filters : int
+        Feature maps that come out.
+    kernel_size : int
+        Side of the square kernel.
+    target_size : tuple of int, (height, width), optional
+        Size that comes out, in pixels; each axis twice the input's or one less. None is twice the input.
+    activation : str or callable, optional
+        As in ``keras.layers.Conv2D``.
+    **options
+        Further arguments of ``keras.layers.Layer`` and the initialisers, regularisers and constraints of ``Conv2D``.
+
+    Raises
+    ------
+    ValueError
+        If the target is neither twice the input nor one pixel less.
+
+    References
+    ----------
+    .. [1] A. Odena et al., "Deconvolution and Checkerboard Artifacts", Distill, 2016, doi:10.23915/distill.00003.
+
+    Examples
+    --------
+    >>> layer = UpsampleConv2D(1, 1, target_size=(3, 4), kernel_initializer="ones")
+    >>> layer(tf.reshape([1.0, 2.0, 3.0, 4.0], (1, 2, 2, 1)))[0, :, :, 0].numpy()
+    array([[1., 1., 2., 2.],
+           [1., 1., 2., 2.],
+           [3., 3., 4., 4.]], dtype=float32)
+    """
+
+    def __init__(self, filters, kernel_size=3, *, target_size=None, activation=None, **options):
+        super().__init__(filters, kernel_size, activation=activation, **_FIXED, **({"dtype": "float32"} | options))
+        self.target_size = None if target_size is None else tuple(target_size)
+
+    def _output_size(self, input_size):
+        if None in input_size:
+            raise ValueError(f"the input's height and width must be known, got {tuple(input_size)}")
+        doubled = tuple(2 * size for size in input_size)
+        target = self.target_size or doubled
+        if any(size not in (full, full - 1) for size, full in zip(target, doubled, strict=True)):
+            raise ValueError(f"target_size must be twice the input or one pixel less, got {target} for an input of {tuple(input_size)}")
+        return target, target == doubled
+
+    def compute_output_shape(self, input_shape):
+        target, _ = self._output_size(input_shape[1:3])
+        return (input_shape[0], *target, self.filters)
+
+    def call(self, inputs):
+        (height, width), whole = self._output_size(inputs.shape[1:3])
+        if whole:
+            # Padding as 'same' pads the resized map; Keras's own 'same' would be off by one pixel for even kernels.
+            padding = [[0, 0], *([size // 2, (size - 1) // 2] for size in self.kernel_size), [0, 0]]
+            shape = (tf.shape(inputs)[0], height, width, self.filters)
+            outputs = tf.nn.conv2d_transpose(inputs, _tied(self.kernel), shape, 2, padding)
+        else:
+            resized = tf.repeat(tf.repeat(inputs, 2, axis=1), 2, axis=2)[:, :height, :width]
+            outputs = tf.nn.conv2d(resized, self.kernel, 1, "SAME")
+        return self.activation(outputs + self.bias if self.use_bias else outputs)
+
+    def get_config(self):
+        config = super().get_config() | {"target_size": self.target_size}
+        return {name: value for name, value in config.items() if name not in _FIXED}
+
+
+def _tied(kernel):
+    """Convolve a kernel (k, k, in, out) with a 2x2 box into a transposed convolution's, (k + 1, k + 1, out, in)."""
+    for axis in (0, 1):
+        before, after = ([[width, 1 - width] if i == axis else [0, 0] for i in range(4)] for width in (1, 0))
+        kernel = tf.pad(kernel, before) + tf.pad(kernel, after)
+    # A transposed convolution runs its kernel the other way round than a convolution.
+    return tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))

@@ -1,0 +1,293 @@
+"""How good is a reconstruction: the loss above its floor, PSNR and SSIM, beside what predictors that look at no image reach.
+
+Images are whatever `data.as_images` takes; shape ``(batch, height, width, channels)``, in [0, 1]. That range is the one against which
+PSNR and SSIM are taken: it is never guessed from the images, so a reconstruction with half the contrast counts as wrong.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+import scipy.ndimage
+import scipy.special
+
+from convae_nb import data
+from convae_nb._tensorflow import tf
+
+_BATCH = 500  # images at a time: a matter of memory alone
+_ROUNDING = 1 / (12 * 255**2)  # mean squared error of rounding to 256 levels
+_WINDOW = 11  # pixels: side of the window of SSIM
+
+
+def binary_cross_entropy(images, logits):
+    """Compute the loss that the models are trained on: the mean sigmoid cross-entropy over all pixels.
+
+    Lower is better, but no prediction goes below `entropy_floor`. A logit that is not finite gives a loss that is not.
+
+    Parameters
+    ----------
+    images : array, shape (batch, height, width[, channels])
+        The targets.
+    logits : array, shape as the images'
+        Any finite numbers; their sigmoid is the prediction.
+
+    Returns
+    -------
+    float
+        In nats a pixel.
+
+    Raises
+    ------
+    data.DataError
+        If the images are not.
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    A logit of 0 says one half: the loss is log 2, whatever the image.
+
+    >>> round(binary_cross_entropy(np.ones((1, 2, 2)), np.zeros((1, 2, 2))), 4)
+    0.6931
+    """
+    pixels, logits = data.as_images(images), np.asarray(logits, dtype="float32")
+    if logits.shape not in (pixels.shape, np.shape(images)):
+        raise ValueError(f"logits must have the shape of the images, {pixels.shape}, got {logits.shape}")
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(pixels, logits.reshape(pixels.shape))
+    return float(np.mean(losses, dtype="float64"))
+
+
+def entropy_floor(images):
+    """Compute the `binary_cross_entropy` of a perfect prediction: the mean of ``-x log x - (1 - x) log(1 - x)``.
+
+    It is 0 for black-and-white images only: a grey pixel costs something even when its value is predicted exactly. What a
+    model can be blamed for is the excess of its loss over this.
+
+    Parameters
+    ----------
+    images : array, shape (batch, height, width[, channels])
+
+    Returns
+    -------
+    float
+        In nats a pixel, from 0 to log 2; 0.0581 for the test digits of MNIST.
+
+    Raises
+    ------
+    data.DataError
+        If the images are not.
+
+    Examples
+    --------
+    >>> entropy_floor(np.array([[[0.0, 1.0]]]))
+    0.0
+    >>> round(entropy_floor(np.array([[[0.5, 0.5]]])), 4)
+    0.6931
+    """
+    images = data.as_images(images)
+    return float(np.mean(scipy.special.entr(images) + scipy.special.entr(1 - images), dtype="float64"))
+
+
+def psnr(images, others):
+    """Compute the peak signal-to-noise ratio of each image: ``-10 log10`` of the mean squared error, for a peak of 1.
+
+    Equal images have no error, and one infinite value would spoil the mean of a set. So an error below that of rounding to
+    256 levels, a variance of 1 / (12 · 255²), counts as that: no image gets more than 58.92 dB.
+
+    Parameters
+    ----------
+    images, others : array, shape (batch, height, width[, channels])
+
+    Returns
+    -------
+    ndarray of float, shape (batch,)
+        In dB, from 0 (black for white) to 58.92; higher is better. A set's figure is the mean.
+
+    Raises
+    ------
+    data.DataError
+        If either are not images.
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    An error of a tenth everywhere is 20 dB.
+
+    >>> psnr(np.zeros((1, 2, 2)), np.full((1, 2, 2), 0.1)).round(2)
+    array([20.])
+    """
+    images, others = _pair(images, others)
+    errors = np.mean((images - others) ** 2, axis=(1, 2, 3), dtype="float64")
+    return -10 * np.log10(np.maximum(errors, _ROUNDING))
+
+
+def ssim(images, others):
+    """Compute the structural similarity of each image [1]_, with its authors' settings.
+
+    That is a Gaussian window of sigma 1.5 in 11x11 pixels, K1 = 0.01, K2 = 0.03 and a data range of 1, averaged over the
+    window's places inside the image, and over channels.
+
+    Parameters
+    ----------
+    images, others : array, shape (batch, height, width[, channels])
+        At least 11 pixels a side.
+
+    Returns
+    -------
+    ndarray of float, shape (batch,)
+        At most 1, which is equal; 0 is unlike, below 0 inverted. A set's figure is the mean.
+
+    Raises
+    ------
+    data.DataError
+        If either are not images.
+    ValueError
+        If the shapes differ, or a side has fewer than 11 pixels.
+
+    References
+    ----------
+    .. [1] Z. Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE Transactions on Image
+       Processing 13(4), 2004, doi:10.1109/TIP.2003.819861.
+
+    Examples
+    --------
+    Flat images differ in brightness alone: (2 · 0.5 · 1 + K1²) / (0.5² + 1² + K1²).
+
+    >>> ssim(np.full((1, 11, 11), 0.5), np.ones((1, 11, 11))).round(4)
+    array([0.8])
+    """
+    images, others = _pair(images, others)
+    if min(images.shape[1:3]) < _WINDOW:
+        raise ValueError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {images.shape[1]}x{images.shape[2]}: use PSNR")
+    starts = range(0, len(images), _BATCH)
+    return np.concatenate([_ssim(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts])
+
+
+def _ssim(x, y):
+    # In float64: in float32, TensorFlow's own is off by 1e-3 where bright images are flat, a small difference of large numbers.
+    x, y = x.astype("float64"), y.astype("float64")
+    rim = _WINDOW // 2
+    blurred = scipy.ndimage.gaussian_filter(np.stack([x, y, x * x + y * y, x * y]), 1.5, radius=rim, axes=(2, 3))
+    mean_x, mean_y, squares, products = blurred[:, :, rim:-rim, rim:-rim]
+    c1, c2 = 0.01**2, 0.03**2
+    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * (products - mean_x * mean_y) + c2) / (squares - mean_x**2 - mean_y**2 + c2)
+    return np.mean(brightness * structure, axis=(1, 2, 3))
+
+
+def _pair(images, others):
+    images, others = data.as_images(images), data.as_images(others)
+    if images.shape != others.shape:
+        raise ValueError(f"the two sets of images must have the same shape, got {images.shape} and {others.shape}")
+    return images, others
+
+
+def trivial_predictors(images, fit_on=None):
+    """Compute the losses of predicting the same for every image: what a model must beat to have learned anything.
+
+    Probabilities are clipped to 1e-7 from 0 and 1, where a wrong prediction would cost infinitely much.
+
+    Parameters
+    ----------
+    images : array, shape (batch, height, width[, channels])
+        What is to be predicted.
+    fit_on : array, shape (n, height, width[, channels]), optional
+        The images that the means come from; None takes `images` themselves.
+
+    Returns
+    -------
+    DataFrame
+        Rows "black", "half grey", "mean pixel" (one value for all pixels) and "mean image" (one for each pixel); columns "loss", as
+        `binary_cross_entropy`, and "excess" over the `entropy_floor`, both in nats a pixel.
+
+    Raises
+    ------
+    data.DataError
+        If either are not images.
+    ValueError
+        If the two differ in height, width or channels.
+
+    Examples
+    --------
+    Two pixels, of which the left is white in every second image: the mean image knows that the right one is black.
+
+    >>> trivial_predictors(np.array([[[0.0, 0.0]], [[1.0, 0.0]]]))["loss"].round(3)
+    predictor
+    black         4.030
+    half grey     0.693
+    mean pixel    0.562
+    mean image    0.347
+    Name: loss, dtype: float64
+    """
+    images = data.as_images(images)
+    fit_on = images if fit_on is None else data.as_images(fit_on)
+    if fit_on.shape[1:] != images.shape[1:]:
+        raise ValueError(f"fit_on must hold images of the same shape, {images.shape[1:]}, got {fit_on.shape[1:]}")
+    # For a fixed prediction the loss is linear in the image: that of the images' mean is the mean of their losses.
+    target, mean = (stack.mean(axis=0, dtype="float64") for stack in (images, fit_on))
+    losses = {}
+    for name, prediction in {"black": 0.0, "half grey": 0.5, "mean pixel": mean.mean(), "mean image": mean}.items():
+        clipped = np.clip(prediction, 1e-7, 1 - 1e-7)
+        losses[name] = -np.mean(target * np.log(clipped) + (1 - target) * np.log1p(-clipped))
+    loss = pd.Series(losses).rename_axis("predictor")
+    return pd.DataFrame({"loss": loss, "excess": loss - entropy_floor(images)})
+
+
+def evaluate(model, images, inputs=None):
+    """Measure a model's reconstructions in one row.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From images to logits, with a layer "encoder" that gives the code, its last axis the maps.
+    images : array, shape (batch, height, width[, channels])
+        What is to come out.
+    inputs : array, shape as the images', optional
+        What goes in, such as noisy images; None feeds `images`.
+
+    Returns
+    -------
+    DataFrame
+        One row, and these columns: "loss", as `binary_cross_entropy`, and "excess" over the `entropy_floor`, in nats a pixel;
+        "PSNR" in dB and "SSIM", means over the images, SSIM NaN for images of fewer than 11 pixels a side; "verdict", in words: "learned",
+        or "not learned" and why; "dead_maps", how many of the code's maps are 0 everywhere on all inputs.
+
+        To have learned is to have a loss below that of the mean of these images. Among a handful of images their mean is hard
+        to beat, and for one it is the image: judge by hundreds. If the model's output is not finite, the verdict
+        says so, and PSNR and SSIM are NaN.
+
+    Raises
+    ------
+    data.DataError
+        If either are not images.
+    ValueError
+        If images and inputs differ in shape or do not fit the model, or it has no layer "encoder".
+    """
+    images, inputs = _pair(images, images if inputs is None else inputs)
+    if inputs.shape[1:] != tuple(model.input_shape[1:]):
+        raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, got {inputs.shape[1:]}")
+    encoder = model.get_layer("encoder")
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *inputs.shape[1:]))])
+    def run(batch):
+        code = encoder(batch, training=False)
+        return model(batch, training=False), tf.reduce_any(code != 0, axis=range(code.shape.rank - 1))
+
+    batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
+    logits, alive = map(list, zip(*map(run, batches), strict=True))
+    logits = np.concatenate(logits)
+
+    loss = binary_cross_entropy(images, logits)
+    similarity = signal = math.nan
+    if not math.isfinite(loss):
+        verdict = "not learned: the model's output is not finite"
+    else:
+        reconstructed = scipy.special.expit(logits)
+        signal = psnr(images, reconstructed).mean()
+        if min(images.shape[1:3]) >= _WINDOW:
+            similarity = ssim(images, reconstructed).mean()
+        learned = loss < trivial_predictors(images).loc["mean image", "loss"]
+        verdict = "learned" if learned else "not learned: no better than the mean image"
+    row = {"loss": loss, "excess": loss - entropy_floor(images), "PSNR": signal, "SSIM": similarity}
+    return pd.DataFrame([row | {"verdict": verdict, "dead_maps": int(np.sum(~np.any(alive, axis=0)))}])

@@ -1,0 +1,310 @@
+"""Every figure of the chapters. Each function draws one, closes it and returns it, so that a cell shows it once.
+
+Pictures are drawn with greys fixed to [0, 1] and without smoothing: autoscaled greys hide a dim reconstruction, and smoothing hides what
+lies between neighbouring pixels. Colour images, ``(…, height, width, 3)``, are drawn in their colours.
+"""
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+_WIDTH = 7.5  # inches: the width of a page
+_COLOURS = plt.style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
+_DASHES = ["-", "--", "-.", ":"]
+
+
+def _show(axes, image, signed=False):
+    """Draw one picture, (height, width[, channels]) in [0, 1], or a difference of two, in [-1, 1], without ticks."""
+    image = np.asarray(image)
+    if signed:
+        limits = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+        image = image.mean(axis=-1) if image.ndim == 3 else image
+    else:
+        limits = {"cmap": "gray", "vmin": 0, "vmax": 1}
+        image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    drawn = axes.imshow(image, interpolation="nearest", **limits)
+    axes.set(xticks=[], yticks=[])
+    return drawn
+
+
+def image(image):
+    """Draw one picture large, its pixels countable and its grey values on a scale.
+
+    Parameters
+    ----------
+    image : array, shape (height, width) or (height, width, channels)
+        In [0, 1].
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(figsize=(_WIDTH / 2, 3.2), layout="constrained")
+    drawn = _show(axes, image)
+    axes.set(xlabel="column", ylabel="row")
+    axes.set(xticks=range(0, image.shape[1], 4), yticks=range(0, image.shape[0], 4))
+    if np.squeeze(image).ndim == 2:
+        fig.colorbar(drawn, label="pixel value")
+    plt.close(fig)
+    return fig
+
+
+def image_rows(rows, *, notes=None, signed=()):
+    """Draw sets of pictures as rows, each labelled once, at the left; column i holds image i of every row.
+
+    Parameters
+    ----------
+    rows : dict of str to array
+        Label to images, (N, height, width[, channels]) in [0, 1].
+    notes : dict of str to sequence, optional
+        Label to what stands under that row's pictures: a text or a number each.
+    signed : collection of str
+        Labels of rows that hold differences, in [-1, 1]: blue is below zero, red above, white is zero.
+
+    Returns
+    -------
+    Figure
+    """
+    notes = notes or {}
+    count = max(map(len, rows.values()))
+    side = _WIDTH / (count + 1)
+    first = np.asarray(next(iter(rows.values())))
+    height = side * first.shape[1] / first.shape[2]
+    heights = [height + (0.2 if label in notes else 0.0) for label in rows]
+    fig, grid = plt.subplots(
+        len(rows), count, figsize=(_WIDTH, sum(heights) + 0.1), squeeze=False, layout="constrained", height_ratios=heights
+    )
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for axes_row, (label, images) in zip(grid, rows.items(), strict=True):
+        for axes, picture in itertools.zip_longest(axes_row, images):
+            if picture is None:
+                axes.set_axis_off()
+            else:
+                _show(axes, picture, signed=label in signed)
+        axes_row[0].set_ylabel(label, rotation="horizontal", ha="right", va="center", fontsize=9)
+        for axes, note in zip(axes_row, notes.get(label, ()), strict=False):
+            axes.set_xlabel(note if isinstance(note, str) else f"{note:.3g}", fontsize=8)
+    plt.close(fig)
+    return fig
+
+
+def number_grids(grids, *, cmap="gray", limits=None):
+    """Draw small arrays as grids with the number written in each cell.
+
+    Parameters
+    ----------
+    grids : dict of str to array, shape (height, width)
+        Title to values.
+    cmap : str
+        Matplotlib's name of a colour map.
+    limits : tuple of float, (low, high), optional
+        The values at the ends of the colour map; None takes those of all grids together.
+
+    Returns
+    -------
+    Figure
+    """
+    grids = {title: np.asarray(grid) for title, grid in grids.items()}
+    low, high = limits or (min(map(np.min, grids.values())), max(map(np.max, grids.values())))
+    widths = [grid.shape[1] for grid in grids.values()]
+    tallest = max(grid.shape[0] for grid in grids.values())
+    cell = min(0.45, (_WIDTH - 0.3 * len(grids)) / sum(widths))
+    size = (cell * sum(widths) + 0.3 * len(grids), cell * tallest + 0.4)
+    fig, row = plt.subplots(1, len(grids), figsize=size, squeeze=False, layout="constrained", width_ratios=widths)
+    colours = plt.get_cmap(cmap)
+    for axes, (title, grid) in zip(row[0], grids.items(), strict=True):
+        axes.imshow(grid, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=9)
+        for (i, j), value in np.ndenumerate(grid):
+            dark = np.mean(colours((value - low) / ((high - low) or 1))[:3]) < 0.5
+            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    plt.close(fig)
+    return fig
+
+
+def loss_curves(curves, *, levels=None):
+    """Draw losses by epoch, with floors and baselines as labelled lines.
+
+    Parameters
+    ----------
+    curves : dict of str to sequence of float
+        Label to the loss of each epoch, in nats a pixel, the first epoch first.
+    levels : dict of str to float, optional
+        Label to a loss that a curve is to be seen against.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(figsize=(_WIDTH, 3.2), layout="constrained")
+    styles = zip(itertools.cycle(_COLOURS), itertools.cycle("os^Dv"))
+    for (label, losses), (colour, marker) in zip(curves.items(), styles, strict=False):
+        axes.plot(range(1, len(losses) + 1), losses, color=colour, marker=marker, markersize=4, label=label)
+    for (label, level), dash in zip((levels or {}).items(), itertools.cycle(_DASHES[1:]), strict=False):
+        axes.axhline(level, color="0.35", linestyle=dash, linewidth=1)
+        axes.annotate(
+            label, (1, level), xycoords=("axes fraction", "data"), xytext=(-4, 2), textcoords="offset points", ha="right", fontsize=8
+        )
+    axes.set(xlabel="epoch", ylabel="loss (nats a pixel)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False)
+    plt.close(fig)
+    return fig
+
+
+def code_maps(images, code):
+    """Draw images, a row each, and beside each the maps of its code on one common scale from 0 to the largest value.
+
+    Parameters
+    ----------
+    images : array, shape (N, height, width[, channels])
+        In [0, 1].
+    code : array, shape (N, code_height, code_width, maps)
+        At least 0, as ReLU leaves it.
+
+    Returns
+    -------
+    Figure
+    """
+    maps = code.shape[-1]
+    side = _WIDTH / (maps + 2)
+    fig, grid = plt.subplots(len(images), maps + 1, figsize=(_WIDTH, side * len(images) + 0.2), squeeze=False, layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for row, picture, values in zip(grid, images, code, strict=True):
+        _show(row[0], picture)
+        for i, axes in enumerate(row[1:]):
+            drawn = axes.imshow(values[..., i], cmap="cividis", vmin=0, vmax=np.max(code) or 1, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+    for i, axes in enumerate(grid[0, 1:], start=1):
+        axes.set_title(f"map {i}", fontsize=9)
+    fig.colorbar(drawn, ax=grid, label="value in the code", fraction=0.03)
+    plt.close(fig)
+    return fig
+
+
+def bars(heights, *, xlabel, ylabel, log=False):
+    """Draw a bar for each of many numbers, side by side and counted from 0, as in a histogram.
+
+    Parameters
+    ----------
+    heights : sequence of float
+        At least 0.
+    xlabel, ylabel : str
+        What is counted, and what a height says, with its unit.
+    log : bool
+        Whether heights are on a logarithmic scale, which shows small ones beside large ones and leaves out zeros.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(figsize=(_WIDTH, 2.8), layout="constrained")
+    axes.bar(range(len(heights)), heights, width=1, color=_COLOURS[0], log=log)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_formatter("{x:g}")  # 0.1, and not a power of ten
+    plt.close(fig)
+    return fig
+
+
+def lines(curves, *, xlabel, ylabel, marks=None):
+    """Draw one quantity against another, a labelled line each, and points to be seen on them.
+
+    Parameters
+    ----------
+    curves : dict of str to tuple of sequence of float, (x, y)
+    xlabel, ylabel : str
+        What is drawn along either axis, with its unit.
+    marks : dict of str to tuple of sequence of float, (x, y), optional
+        Drawn as dots.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(figsize=(_WIDTH, 3.6), layout="constrained")
+    styles = zip(itertools.cycle(_COLOURS), itertools.cycle(_DASHES))
+    for (label, (x, y)), (colour, dash) in zip(curves.items(), styles, strict=False):
+        axes.plot(x, y, color=colour, linestyle=dash, linewidth=2, label=label)
+    for label, (x, y) in (marks or {}).items():
+        axes.plot(x, y, "o", color="0.2", markersize=5, label=label)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    fig.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside right center")
+    plt.close(fig)
+    return fig
+
+
+def network(table):
+    """Draw a network as a row of blocks, a block what a layer gives: its sides the maps', its thickness their number.
+
+    Sides are to scale among themselves, and so are thicknesses. Below each block stand the layer's name and its output's shape.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `models.layer_table` gives it.
+
+    Returns
+    -------
+    Figure
+    """
+    shapes = [table["output"].iloc[-1], *table["output"]]
+    code = int((table["part"] == "encoder").sum())
+    depths, largest = code // 2, max(shapes[0][:2])
+    kinds = ["convolution", "max-pooling"] * depths + ["upsampling"] * depths + ["convolution"] * (len(table) - 3 * depths)
+    colours = {"images": "0.75", "convolution": _COLOURS[0], "max-pooling": _COLOURS[1], "upsampling": _COLOURS[2]}
+    slant, gap, thickness = np.array([0.34, 0.24]), 0.17, 1.5 / sum(shape[2] for shape in shapes)
+
+    fig, axes = plt.subplots(figsize=(_WIDTH, 2.7), layout="constrained")
+    left, spans = 0.0, []
+    for name, kind, (height, width, maps) in zip(["images", *table.index], ["images", *kinds], shapes, strict=True):
+        along, up, away = np.array([maps * thickness, 0]), np.array([0, height / largest]), slant * width / largest
+        across = along[0] + away[0]
+        span = max(across, 0.32)  # a label's width
+        corner = np.array([left + (span - across) / 2, -(up[1] + away[1]) / 2])
+        faces = {0.7: (corner, along, up), 0.4: (corner + up, along, away), 0.2: (corner + along, away, up)}
+        for strength, (start, one, other) in faces.items():
+            outline = [start, start + one, start + one + other, start + other]
+            axes.add_patch(plt.Polygon(outline, facecolor=(colours[kind], strength), edgecolor="0.2", linewidth=0.6, joinstyle="round"))
+        axes.text(left + span / 2, -0.72, f"{name}\n{height}×{width}\n×{maps}", ha="center", va="top", fontsize=7.5, linespacing=1.3)
+        spans.append((left, left + span))
+        left += span + gap
+    axes.text(sum(spans[code]) / 2, 0.75, f"{table['values'].iloc[code - 1]}\nnumbers", ha="center", va="top", fontsize=7.5)
+    for label, first, last in [("encoder", 1, code - 1), ("code", code, code), ("decoder", code + 1, len(table))]:
+        axes.plot([spans[first][0], spans[last][1]], [0.78, 0.78], color="0.2", linewidth=1)
+        axes.text((spans[first][0] + spans[last][1]) / 2, 0.81, label, ha="center", va="bottom", fontsize=9)
+    for kind in dict.fromkeys(kinds):
+        axes.add_patch(plt.Polygon([(0, 0)], facecolor=(colours[kind], 0.55), edgecolor="0.2", linewidth=0.6, label=kind))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3, frameon=False, fontsize=8)
+    axes.set(xlim=(-0.05, left - gap + 0.05), ylim=(-1.2, 0.95), aspect="equal")
+    axes.set_axis_off()
+    plt.close(fig)
+    return fig
+
+
+def bar_columns(table):
+    """Draw each column of a table as bars, a row of the table a bar, the first on top, with its value beside it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Whole numbers of at least 0; its index names the bars, its columns, with their units, the axes.
+
+    Returns
+    -------
+    Figure
+    """
+    size = (_WIDTH, 0.22 * len(table) + 0.6)
+    fig, row = plt.subplots(1, table.shape[1], figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axes, (name, values) in zip(row[0], table.items(), strict=True):
+        drawn = axes.barh(table.index, values, color=_COLOURS[0])
+        axes.bar_label(drawn, labels=[f"{value:,}" for value in values], padding=3, fontsize=8)
+        axes.set(xlabel=name, xticks=[])
+        axes.margins(x=0.2)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    row[0, 0].invert_yaxis()
+    plt.close(fig)
+    return fig

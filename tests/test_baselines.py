@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from convae_nb import baselines, data
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.as_images(data.load().x_train[:1000])[:, 6:22, 6:22]  # where the ink is
+
+
+def random_images(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(size=shape).astype("float32")
+
+
+# More images than values, and fewer: scikit-learn's solver differs.
+@pytest.mark.parametrize("shape", [(100, 5, 4, 3), (40, 9, 8, 1)])
+@pytest.mark.parametrize("numbers", [1, 7, 30])
+def test_pca_is_the_truncated_singular_value_decomposition(shape, numbers):
+    images, unseen = 0.4 + 0.2 * random_images(*shape), 0.4 + 0.2 * random_images(6, *shape[1:], seed=1)
+    flat = images.reshape(len(images), -1).astype("float64")
+    axes = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)[2][:numbers]
+    projected = (unseen.reshape(6, -1) - flat.mean(axis=0)) @ axes.T @ axes + flat.mean(axis=0)
+
+    codec = baselines.pca_codec(images, numbers)
+    codes = codec.encode(unseen)
+    decoded = codec.decode(codes)
+    assert codes.shape == (6, numbers)
+    assert decoded.dtype == "float32"
+    np.testing.assert_allclose(decoded, projected.reshape(unseen.shape), atol=1e-6)
+
+
+def test_the_error_on_the_training_digits_is_what_the_singular_values_leave(digits):
+    flat = digits.reshape(len(digits), -1).astype("float64")
+    left = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False)[128:]
+    codec = baselines.pca_codec(digits, 128)
+    decoded = codec.pca.inverse_transform(codec.encode(digits))
+    assert np.sum((decoded - flat) ** 2) == pytest.approx(np.sum(left**2), rel=1e-4)
+    # Pixels are never beyond black and white, so the clipped images are nearer still.
+    assert np.sum((codec.decode(codec.encode(digits)) - digits) ** 2) < np.sum(left**2)
+
+
+def test_as_many_numbers_as_values_lose_nothing():
+    images, unseen = random_images(30, 4, 5), random_images(6, 4, 5, seed=1)
+    codec = baselines.pca_codec(images, 20)
+    np.testing.assert_allclose(codec.decode(codec.encode(unseen))[..., 0], unseen, atol=1e-6)
+
+
+def test_decoded_images_stay_in_range():
+    codec = baselines.pca_codec(random_images(30, 4, 5), 3)
+    decoded = codec.decode([[100.0, -100.0, 100.0]])
+    assert (decoded.min(), decoded.max()) == (0, 1)
+
+
+def test_two_fits_are_the_same_bits(digits):
+    first, second = (baselines.pca_codec(digits, np.int64(16)).encode(digits[:50]) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_uint8_and_float_images_give_the_same_code():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 5), "uint8")
+    codec = baselines.pca_codec(pixels, 3)
+    np.testing.assert_allclose(codec.encode(pixels), baselines.pca_codec(pixels / 255, 3).encode(pixels / 255), atol=1e-6)
+
+
+@pytest.mark.parametrize("numbers", [0, -1, 21, 2.0, True, "mle", None])
+def test_numbers_out_of_range_are_refused(numbers):
+    with pytest.raises(ValueError, match=rf"numbers must be a whole number from 1 to 20, for 30 images of 20 values, got {numbers!r}"):
+        baselines.pca_codec(random_images(30, 4, 5), numbers)
+
+
+def test_there_are_no_more_numbers_than_images():
+    with pytest.raises(ValueError, match="from 1 to 6, for 6 images of 20 values, got 7"):
+        baselines.pca_codec(random_images(6, 4, 5), 7)
+
+
+def test_images_and_codes_of_another_size_are_refused():
+    codec = baselines.pca_codec(random_images(30, 4, 5), 3)
+    with pytest.raises(ValueError, match=r"fitted to images of shape \(4, 5, 1\), got \(5, 4, 1\)"):
+        codec.encode(random_images(2, 5, 4))
+    for codes in (np.zeros((2, 4)), np.zeros(3)):
+        with pytest.raises(ValueError, match=r"codes must have the shape \(batch, 3\), got"):
+            codec.decode(codes)

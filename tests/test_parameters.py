@@ -1,0 +1,175 @@
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+
+from convae_nb import parameters
+from convae_nb.parameters import Parameters, RefusedError
+
+CHAPTERS = sorted(Path(__file__).parents[1].joinpath("notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 1.0),
+        ("seed", True),
+        ("seed", "3"),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("epochs", 0),
+        ("epochs", 1001),
+        ("filters", []),
+        ("filters", [8] * 6),
+        ("filters", [16, 0]),
+        ("filters", [513]),
+        ("filters", [16, True]),
+        ("filters", (16, 8)),
+        ("kernel_size", 0),
+        ("kernel_size", 10),
+        ("noise_level", -0.1),
+        ("noise_level", 2.1),
+        ("noise_level", float("nan")),
+        ("noise_level", float("inf")),
+        ("noise_level", True),
+        ("train_digits", 60001),
+        ("retrain", 1),
+        ("source", ""),
+        ("decoder", "nearst"),
+        ("recipe", None),
+    ],
+)
+def test_a_value_outside_the_vocabulary_is_refused_in_one_sentence_with_its_name(name, value):
+    with pytest.raises(RefusedError, match=rf"^{name} .*{re.escape(repr(value))}.*$"):
+        parameters.check(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("seed", [0, 2**31 - 1]),
+        ("epochs", [1, 1000]),
+        ("filters", [[1], [512] * 5]),
+        ("kernel_size", [1, 2, 9]),
+        ("noise_level", [0, 2, 0.5]),
+        ("train_digits", [0, 60000]),
+    ],
+)
+def test_the_ends_of_a_range_belong_to_it(name, values):
+    for value in values:
+        assert getattr(Parameters(**{name: value}), name) == value
+
+
+def test_an_unknown_name_is_answered_with_the_closest():
+    with pytest.raises(RefusedError, match=r"no parameter 'noise_lvel': did you mean 'noise_level'\?"):
+        parameters.check(noise_lvel=0.5)
+
+
+def test_an_unknown_choice_is_answered_with_the_closest():
+    with pytest.raises(RefusedError, match=r"noise_kind has no value 'salt': did you mean 'salt_and_pepper'\?"):
+        parameters.check(noise_kind="salt")
+
+
+def test_the_level_is_limited_by_the_kind_that_it_comes_with():
+    parameters.check(noise_kind="blur", noise_level=5)
+    parameters.check(noise_kind="salt_and_pepper", noise_level=1)
+    with pytest.raises(RefusedError, match=r"noise_level must be float, 0 to 1 for noise_kind 'salt_and_pepper'; got 1\.1"):
+        parameters.check(noise_kind="salt_and_pepper", noise_level=1.1)
+
+
+def test_parameters_do_not_change_once_made():
+    with pytest.raises(ValueError, match="frozen"):
+        Parameters().seed = 1
+
+
+def test_every_default_is_allowed():
+    parameters.check(**Parameters().model_dump())
+
+
+def test_a_meaning_states_the_range_that_is_checked():
+    for name in ("seed", "epochs", "kernel_size", "train_digits"):
+        field = Parameters.model_fields[name]
+        low, high = (getattr(limit, end) for end, limit in zip(("ge", "le"), field.metadata, strict=True))
+        assert f"{low} to {high}" in field.description
+
+
+def test_the_names_are_those_of_the_tables_that_explain_them():
+    from convae_nb import models, noise, training
+
+    assert {name: kind.high for name, kind in noise.KINDS.items()} == parameters.NOISE_LEVELS
+    assert set(parameters.DECODERS) == set(models.DECODERS)
+    assert set(parameters.RECIPES) == set(training.RECIPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("seed=7", 7),
+        ("seed=+7", 7),
+        ("epochs=007", 7),
+        ("noise_level=.5", 0.5),
+        ("noise_level=5e-1", 0.5),
+        ("noise_level=1", 1.0),
+        ("filters=[16,8,8]", [16, 8, 8]),
+        ("filters=16, 8, 8", [16, 8, 8]),
+        ("filters=16", [16]),
+        *((f"retrain={yes}", True) for yes in ("true", "True", "yes", "on", "1")),
+        *((f"retrain={no}", False) for no in ("false", "FALSE", "no", "off", "0")),
+        ("source='; import os #", "'; import os #"),
+        ("source=a=b", "a=b"),
+    ],
+)
+def test_a_text_is_read_as_the_type_of_its_parameter(text, value):
+    (read,) = parameters.parse([text]).values()
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"seed={text}" for text in ("1e1", "1_0", "1.0", "true", "", " 1", "٣", "nan", "9" * 5000)]
+    + [f"noise_level={text}" for text in ("nan", "inf", "-Infinity", "1_0", "", "half", "1,5")]
+    + [f"filters={text}" for text in ("", "[]", "[16", "16,8,", "16 8", "[[16]]", "1.0")]
+    + [f"retrain={text}" for text in ("", "maybe", "2")],
+)
+def test_a_text_that_is_not_of_its_type_is_refused_with_name_and_text(text):
+    name, _, value = text.partition("=")
+    with pytest.raises(RefusedError, match=rf"^{name} must be .*; got {re.escape(repr(value))}$"):
+        parameters.parse([text])
+
+
+def test_a_number_too_large_for_a_float_is_refused():
+    with pytest.raises(RefusedError, match="noise_level must be float"):
+        parameters.check(**parameters.parse(["noise_level=1e999"]))
+
+
+def test_a_parameter_without_a_value_or_given_twice_or_unknown_is_refused():
+    with pytest.raises(RefusedError, match="written name=value, got 'seed'"):
+        parameters.parse(["seed"])
+    with pytest.raises(RefusedError, match="seed is given twice"):
+        parameters.parse(["seed=1", "seed=2"])
+    with pytest.raises(RefusedError, match="no parameter 'sed': did you mean 'seed'"):
+        parameters.parse(["sed=1"])
+
+
+def test_importing_the_vocabulary_and_the_runs_imports_no_tensorflow_and_no_notebook_library():
+    heavy = {"tensorflow", "keras", "papermill", "nbformat", "nbclient", "pandas", "jupyter_client"}
+    command = f"import sys, convae_nb.parameters, convae_nb.runs; print({heavy} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapters_parameters_are_those_of_the_vocabulary(chapter):
+    import papermill
+
+    types = typing.get_type_hints(Parameters)
+    found = papermill.inspect_notebook(chapter).values()
+    for parameter in found:
+        assert parameter["help"] == Parameters.model_fields[parameter["name"]].description
+        assert parameter["inferred_type_name"] == inspect.formatannotation(types[parameter["name"]])
+    parameters.check(**{parameter["name"]: ast.literal_eval(parameter["default"]) for parameter in found})

@@ -1,0 +1,277 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from convae_nb import __main__, runs
+from convae_nb.parameters import RefusedError
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a notebook into ./notebooks: its parameters cell, then the other cells."""
+    monkeypatch.chdir(tmp_path)
+    Path("notebooks").mkdir()
+
+    def write(name, parameters, *sources, kernel="python3"):
+        cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+        cells += [nbformat.v4.new_code_cell(source) for source in sources]
+        kernelspec = {"name": kernel, "display_name": kernel, "language": "python"}
+        path = Path("notebooks", name)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), path)
+        return path
+
+    return write
+
+
+def outputs(path):
+    return [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+
+
+def test_a_run_has_its_parameters_and_its_results_in_the_table(write):
+    chapter = write(
+        "04_{small}.ipynb",
+        "source: str = 'mnist'  # which\nseed: int = 0  # seed\nnoise_level: float = 0.5  # strength",
+        "import numpy as np\nfrom convae_nb import runs",
+        "runs.record(loss=np.float32(0.25) + seed, digits=np.int64(10), learned=np.bool_(True))\nruns.record(text=source)",
+    )
+    before = chapter.read_bytes()
+    hostile = "'; import os; os._exit(1) #\n\\"
+    runs.execute(4, {"seed": 3, "source": hostile}, "out/run.ipynb")
+    table = runs.collect("out")
+    (row,) = table.to_dict("records")
+    assert row.pop("seconds") > 0
+    assert row == {
+        "chapter": "04_{small}",
+        "state": "done",
+        "reason": "",
+        "source": hostile,
+        "seed": 3,
+        "noise_level": 0.5,
+        "loss": 3.25,
+        "digits": 10,
+        "learned": True,
+        "text": hostile,
+    }
+    assert table.index.tolist() == ["run.ipynb"]
+    assert chapter.read_bytes() == before
+    assert [path.name for path in Path("out").iterdir()] == ["run.ipynb"]
+
+
+def test_a_run_uses_this_python_in_the_chapters_folder_whatever_kernels_there_are(write, monkeypatch):
+    fake = Path("jupyter/kernels/python3/kernel.json")
+    fake.parent.mkdir(parents=True)
+    fake.write_text(json.dumps({"argv": ["no such program"], "display_name": "fake", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(fake.parents[2].resolve()))
+    write("01_where.ipynb", "", "import os, sys\nprint(sys.executable)\nprint(os.getcwd())", kernel="another-machines-r")
+    runs.execute("01_where", {}, "out.ipynb")
+    (output,) = outputs("out.ipynb")
+    assert output.text.splitlines() == [sys.executable, str(Path("notebooks").resolve())]
+
+
+def test_a_kernel_starts_without_a_word(write, capfd):
+    write("01_quiet.ipynb", "seed: int = 0  # seed")
+    runs.execute(1, {}, "out.ipynb")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_failing_cell_is_a_run_error_of_one_line_and_its_notebook_is_kept(write):
+    write("01_fails.ipynb", "seed: int = 0  # seed", "raise ValueError('first line\\nsecond line')", "print('never')")
+    with pytest.raises(runs.RunError, match=r"^01_fails: ValueError: first line in cell \[3\] \(kept in out.ipynb\)$"):
+        runs.execute(1, {}, "out.ipynb")
+    row = runs.collect(".").loc["out.ipynb"]
+    assert (row["state"], row["reason"], row["seed"]) == ("failed", "ValueError: first line in cell [3]", 0)
+
+
+def test_a_dead_kernel_is_a_run_error_even_in_the_last_cell(write):
+    write("01_dies.ipynb", "seed: int = 0  # seed", "import os\nos._exit(0)")
+    with pytest.raises(runs.RunError, match=r"^01_dies: DeadKernelError: Kernel died in cell"):
+        runs.execute(1, {}, "out.ipynb")
+    assert runs.collect(".").loc["out.ipynb", "state"] == "failed"
+
+
+def test_a_cell_has_limited_time(write):
+    write("01_hangs.ipynb", "seed: int = 0  # seed", "import time\ntime.sleep(60)", "print('never')")
+    with pytest.raises(runs.RunError, match=r"^01_hangs: CellTimeoutError: .* after 1 seconds"):
+        runs.execute(1, {}, "out.ipynb", cell_timeout=1)
+
+
+def test_leaving_early_is_no_success(write):
+    write("01_leaves.ipynb", "seed: int = 0  # seed", "raise SystemExit(0)", "print('never')")
+    with pytest.raises(runs.RunError, match="01_leaves: SystemExit: 0 in cell"):
+        runs.execute(1, {}, "out.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["1", "-p", "sede=1"], "no parameter 'sede': did you mean 'seed'"),
+        (["1", "-p", "epochs=1"], "01_small has no parameter 'epochs': did you mean 'seed'"),
+        (["1", "-p", "seed=-1"], "seed must be int.*0 to 2147483647; got -1"),
+        (["1", "-p", "seed=1.0"], "seed must be int.*got '1.0'"),
+        (["1", "-p", "seed"], "name=value, got 'seed'"),
+        (["7"], r"no notebook 07_\*\.ipynb"),
+        (["01_tiny"], "no notebook 01_tiny.ipynb"),
+        (["elsewhere/01_small.ipynb"], "no such file"),
+        (["1", "--output", "notebooks/01_small.ipynb"], "output must be a new file"),
+        (["1", "--output", "notebooks/02_other.ipynb"], "output must be a new file"),
+        (["1", "--output", "notebooks"], "output must be a new file"),
+        (["all", "-p", "seed=1"], "run all takes no parameters"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_one_line_with_exit_code_2(write, capfd, monkeypatch, arguments, message):
+    monkeypatch.setitem(sys.modules, "papermill", None)  # importing it would raise
+    write("01_small.ipynb", "seed: int = 0  # seed")
+    write("02_other.ipynb", "seed: int = 0  # seed")
+    assert __main__.main(["run", *arguments]) == 2
+    written, refused = capfd.readouterr()
+    assert written == ""
+    assert len(refused.splitlines()) == 1
+    with pytest.raises(RefusedError, match=message):
+        raise RefusedError(refused)
+    assert not list(Path(".").rglob("build"))
+
+
+def test_a_refusal_takes_less_than_a_second(write):
+    write("01_small.ipynb", "seed: int = 0  # seed")
+
+    def seconds():
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "convae_nb", "run", "1", "-p", "seed=-1"]
+        assert subprocess.run(command, capture_output=True).returncode == 2
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(3)) < 1  # the best of three: other tests keep the machine busy
+
+
+def test_an_earlier_runs_file_is_replaced_but_no_chapter_is(write):
+    write("01_small.ipynb", "seed: int = 0  # seed")
+    for seed in (1, 2):
+        runs.execute(1, {"seed": seed}, "out.ipynb")
+        assert runs.collect(".").loc["out.ipynb", "seed"] == seed
+    with pytest.raises(RefusedError, match="output must be a new file"):
+        runs.execute("out.ipynb", {}, "out.ipynb")
+
+
+def test_the_command_line_runs_all_chapters_in_order_and_shows_what_they_measured(write, capsys):
+    write("02_second.ipynb", "seed: int = 5  # seed", "from convae_nb import runs\nruns.record(loss=0.123456, digits=seed)")
+    write("01_first.ipynb", "", "1")
+    write("side.ipynb", "", "1 / 0")
+    assert __main__.main(["run", "all"]) == 0
+    written, progress = capsys.readouterr()
+    words = [line.split() for line in written.splitlines()]
+    assert words[0] == ["chapter", "seconds", "result"]
+    assert [words[1][0], words[2][0]] == ["01_first", "02_second"]
+    assert words[2][2:] == ["digits", "5"]
+    assert words[3:] == [["loss", "0.1235"], ["Look", "in", "build/run"]]
+    assert "02_second: 100%" in progress
+    assert "3/3" in progress.split("\r")[-1]
+
+
+def test_the_command_line_ends_with_1_and_one_line_if_a_cell_fails(write, capfd):
+    write("01_fails.ipynb", "seed: int = 0  # seed", "1 / 0")
+    assert __main__.main(["run", "1"]) == 1
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last == "01_fails: ZeroDivisionError: division by zero in cell [3] (kept in build/run/01_fails.ipynb)"
+
+
+def test_a_stored_notebook_keeps_no_time_no_version_no_path_and_no_widget(write):
+    chapter = write(
+        "01_store.ipynb",
+        "seed: int = 0  # seed",
+        "import ipywidgets\nipywidgets.IntSlider()",
+        "print('one')\nprint(seed)",
+        kernel="another-machines",
+    )
+    ids = [cell.id for cell in nbformat.read(chapter, as_version=4).cells]
+    for _ in range(2):  # a second time over what the first one left
+        assert __main__.main(["store"]) == 0
+        notebook = nbformat.read(chapter, as_version=4)
+        assert [cell.id for cell in notebook.cells] == ids
+        assert [cell.metadata for cell in notebook.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
+        assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2, 3]
+        assert notebook.metadata.keys() == {"kernelspec", "language_info"}
+        assert notebook.metadata.kernelspec.name == "python3"
+        assert "version" not in notebook.metadata.language_info
+        assert [output.get("data", {}).keys() for output in outputs(chapter)] == [{"text/plain"}, set()]
+        assert outputs(chapter)[1].text == "one\n0\n"
+        text = chapter.read_text()
+        assert text.endswith("}\n")
+        assert time.strftime("%Y-%m-%d") not in text
+        assert sys.prefix not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "01_bad: ZeroDivisionError: division by zero"),
+        ("import os\nos._exit(0)", "01_bad: .*Kernel died"),
+        ("import os\nprint(os.getcwd())", "01_bad: .* this machine's path"),
+    ],
+)
+def test_a_notebook_that_must_not_be_stored_stays_as_it_was(write, source, message):
+    chapter = write("01_bad.ipynb", "seed: int = 0  # seed", source)
+    before = chapter.read_bytes()
+    with pytest.raises(runs.RunError, match=message):
+        runs.store([1])
+    assert chapter.read_bytes() == before
+    assert list(Path("notebooks").iterdir()) == [chapter]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("nan"), None, [1], np.ones(2), Path("x")])
+def test_a_result_that_json_cannot_hold_is_refused(value):
+    with pytest.raises(ValueError, match="result loss must be a finite number, a bool or a str, got"):
+        runs.record(loss=value)
+
+
+@pytest.mark.parametrize("name", ["seed", "state"])
+def test_a_result_does_not_take_the_name_of_a_parameter_or_a_column(name):
+    with pytest.raises(ValueError, match=f"must not be called '{name}'"):
+        runs.record(**{name: 1})
+
+
+def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
+    def executed(version):
+        payload = {runs.RESULTS: {"version": version, "results": {"loss": 1.5}}}
+        output = {"output_type": "display_data", "data": payload, "metadata": {}}
+        cells = [{"cell_type": "code", "source": ["1"], "execution_count": 1, "outputs": [output]}]
+        papermill = {"input_path": "notebooks/01_a.ipynb", "duration": 2.0, "parameters": {}}
+        return json.dumps({"cells": cells, "metadata": {"papermill": papermill}})
+
+    (tmp_path / "good.ipynb").write_text(executed(version=1))
+    (tmp_path / "newer.ipynb").write_text(executed(version=2))
+    (tmp_path / "cut.ipynb").write_text(executed(version=1)[:-9])
+    (tmp_path / "foreign.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
+    (tmp_path / "empty.ipynb").write_text("")
+    (tmp_path / "list.ipynb").write_text("[]")
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "latin.ipynb").write_bytes(b"\xff")
+    table = runs.collect(tmp_path)
+    assert table.to_dict("index") == {"good.ipynb": {"chapter": "01_a", "seconds": 2.0, "state": "done", "reason": "", "loss": 1.5}}
+    skipped = table.attrs["skipped"]
+    assert sorted(skipped) == [f"{name}.ipynb" for name in ("cut", "empty", "folder", "foreign", "latin", "list", "newer")]
+    assert "version 2" in skipped["newer.ipynb"]
+
+
+def test_an_empty_folder_gives_a_table_without_rows(tmp_path):
+    assert runs.collect(tmp_path).shape == (0, 4)
+
+
+def test_a_notebook_with_a_cell_that_never_ran_is_unfinished(tmp_path):
+    cells = [{"cell_type": "code", "source": "1", "execution_count": count, "outputs": []} for count in (1, None)]
+    papermill = {"input_path": "notebooks/01_a.ipynb", "duration": None, "parameters": {"seed": 1}}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"papermill": papermill}}))
+    assert runs.collect(tmp_path).loc["a.ipynb", "state"] == "unfinished"
+
+
+def test_a_chapter_of_which_two_have_the_number_is_asked_for_by_its_stem(write):
+    write("01_a.ipynb", "")
+    write("01_b.ipynb", "")
+    with pytest.raises(RefusedError, match="give the stem, as 01_a or 01_b"):
+        runs.find("1")
+    assert runs.find("01_b") == Path("notebooks/01_b.ipynb")

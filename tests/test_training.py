@@ -1,0 +1,163 @@
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from convae_nb import data, metrics, models, training
+from convae_nb._tensorflow import tf
+
+RECIPE = training.RECIPES["original_basic"]
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    digits = data.load()
+    return dataclasses.replace(digits, x_train=digits.x_train[:700], y_train=digits.y_train[:700])
+
+
+def trained(dataset, **changes):
+    model = models.build_autoencoder()
+    recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 100} | changes)
+    return model, training.train(model, dataset, recipe, progress=False)
+
+
+def test_the_recipe_is_the_originals():
+    assert RECIPE.model_dump(exclude={"seed"}) == {
+        "epochs": 20,
+        "batch_size": 200,
+        "learning_rate": 0.001,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-8,
+        "validation": 0,
+    }
+
+
+def assert_alike(weights, others):
+    """Equal up to rounding. Adam divides a gradient near zero by its own size and so enlarges its rounding: a few weights may differ by
+    more. Seven steps move a weight by up to 0.007; Keras's own epsilon, 1e-7, would show as 1e-3 here, beta_2 = 0.9989 as 1e-5."""
+    differences = np.concatenate([np.ravel(np.abs(got - want)) for got, want in zip(weights, others, strict=True)])
+    assert np.quantile(differences, 0.95) < 1e-6
+
+
+def original_training(weights, batches):
+    """Train the original's graph by its own means: a session, a placeholder, AdamOptimizer and sigmoid cross-entropy."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        inputs = v1.placeholder(tf.float32, (None, 28, 28, 1))
+        variables = [v1.get_variable(f"weight{i}", initializer=value, use_resource=True) for i, value in enumerate(weights)]
+        pairs = list(zip(variables[::2], variables[1::2], strict=True))
+        maps = inputs
+        for kernel, bias in pairs[:3]:
+            maps = tf.nn.max_pool(tf.nn.relu(tf.nn.conv2d(maps, kernel, 1, "SAME") + bias), 2, 2, "SAME")
+        for (kernel, bias), size in zip(pairs[3:6], (7, 14, 28), strict=True):
+            maps = tf.nn.relu(tf.nn.conv2d(v1.image.resize_nearest_neighbor(maps, (size, size)), kernel, 1, "SAME") + bias)
+        logits = tf.nn.conv2d(maps, pairs[6][0], 1, "SAME") + pairs[6][1]
+        cost = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=inputs, logits=logits))
+        step = v1.train.AdamOptimizer(0.001).minimize(cost)
+        session.run(v1.global_variables_initializer())
+        losses = [session.run([cost, step], {inputs: batch})[0] for batch in batches]
+        return losses, session.run(variables)
+
+
+def test_steps_are_those_of_the_original_graph_and_optimizer(dataset):
+    order = np.random.default_rng((0, 0)).permutation(700)
+    batches = [dataset.x_train[order[i : i + 100], :, :, None] / np.float32(255) for i in range(0, 700, 100)]
+    start = models.build_autoencoder().get_weights()
+    losses, expected = original_training(start, batches)
+    model, result = trained(dataset)
+    assert result.history["loss"] == [pytest.approx(np.mean(losses), rel=1e-6)]
+    assert_alike(model.get_weights(), expected)
+
+
+def test_every_epoch_takes_each_image_once_and_reports_their_mean_loss(dataset):
+    model, result = trained(dataset, epochs=2, batch_size=300, learning_rate=1e-12)
+    expected = metrics.evaluate(model, dataset.x_train)["loss"].item()
+    assert result.history["loss"] == pytest.approx([expected, expected], rel=1e-5)
+
+
+def test_training_lowers_the_loss_on_digits_never_seen(dataset):
+    unseen = data.load().x_test[:500]
+    before = metrics.evaluate(models.build_autoencoder(), unseen)["loss"].item()
+    model, result = trained(dataset, epochs=4, batch_size=20)
+    assert result.history["loss"] == sorted(result.history["loss"], reverse=True)
+    assert metrics.evaluate(model, unseen)["loss"].item() < 0.5 * before
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset):
+    first, again, other = (trained(dataset, seed=seed)[0].get_weights() for seed in (0, 0, 1))
+    assert all(map(np.array_equal, first, again))
+    assert not any(map(np.array_equal, first, other))
+
+
+def test_training_goes_on_from_the_weights_that_are_there(dataset):
+    model, first = trained(dataset)
+    second = training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "batch_size": 100}), progress=False)
+    assert second.history["loss"][0] < 0.9 * first.history["loss"][0]
+
+
+def test_images_held_out_are_the_last_and_are_not_trained_on(dataset):
+    model, result = trained(dataset, validation=100)
+    cut = dataclasses.replace(dataset, x_train=dataset.x_train[:600])
+    alone, expected = trained(cut)
+    assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))
+    assert result.history["loss"] == expected.history["loss"]
+    assert result.history["validation_loss"] == [metrics.evaluate(model, dataset.x_train[600:])["loss"].item()]
+    assert expected.history["validation_loss"] == []
+
+
+def test_floats_in_0_to_1_train_as_the_bytes_do(dataset):
+    floats = dataclasses.replace(dataset, x_train=data.as_images(dataset.x_train))
+    assert_alike(trained(floats)[0].get_weights(), trained(dataset)[0].get_weights())
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (lambda x: x.astype("float32"), r"\[0, 1\]"),
+        (lambda x: x.astype("int64"), "int64"),
+        (lambda x: x[:, :20], r"the model takes images of shape \(28, 28, 1\), the training images have \(20, 28, 1\)"),
+        (lambda x: x[:0], "give at least one picture"),
+        (lambda x: x.reshape(700, -1), r"\(1, 784\)|\(700, 784\)"),
+    ],
+)
+def test_data_that_would_train_wrongly_is_refused_before_the_first_step(dataset, images, message):
+    model = models.build_autoencoder()
+    with pytest.raises(ValueError, match=message):
+        training.train(model, dataclasses.replace(dataset, x_train=images(dataset.x_train)), RECIPE, progress=False)
+    assert all(map(np.array_equal, model.get_weights(), models.build_autoencoder().get_weights()))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("epochs", 0, "greater than or equal to 1"),
+        ("batch_size", 2.5, "integer"),
+        ("learning_rate", -1.0, "greater than 0"),
+        ("beta_1", 1.0, "less than 1"),
+    ],
+)
+def test_a_bad_recipe_names_field_value_and_what_is_allowed(dataset, field, value, allowed):
+    with pytest.raises(ValueError, match=rf"(?s){field}.*{allowed}.*{re.escape(repr(value))}"):
+        trained(dataset, **{field: value})
+    with pytest.raises(ValueError, match="epoch_count"):
+        training.Recipe(epoch_count=3, epochs=1, batch_size=1, learning_rate=0.1)
+
+
+def test_holding_out_everything_is_refused(dataset):
+    with pytest.raises(ValueError, match="validation=700 leaves none of the 700 training images"):
+        trained(dataset, validation=700)
+
+
+def test_a_loss_that_is_no_longer_finite_ends_the_run(dataset):
+    with pytest.raises(FloatingPointError, match=r"the loss is nan in epoch 1: lower learning_rate=1e\+30"):
+        trained(dataset, learning_rate=1e30)
+
+
+def test_progress_shows_loss_and_rate_and_can_be_silenced(dataset, capfd):
+    training.train(models.build_autoencoder(), dataset, RECIPE.model_copy(update={"epochs": 1}), progress=True)
+    shown = capfd.readouterr().err
+    assert re.search(r"epoch 1 of 1, loss 0\.\d{4}: .*images/s", shown.splitlines()[-1])
+    trained(dataset)
+    assert capfd.readouterr() == ("", "")
