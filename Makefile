@@ -21,13 +21,16 @@ test-all:  ## the same, and the slow tests
 notebooks: .venv/installed  ## execute the stored chapters again, in place
 	.venv/bin/python -m convae_nb store
 
+images: .venv/installed  ## draw the pictures of the README
+	.venv/bin/python images/make.py
+
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
 pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: make pins UPGRADE=--upgrade
 	.venv/bin/python -m pip install uv
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run lab test test-all notebooks pins
+.PHONY: help run lab test test-all notebooks images pins
 
 .venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	.venv/bin/python -m pip install -r requirements.txt

@@ -9,6 +9,7 @@ import numbers
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from convae_nb import data, layers
 from convae_nb._tensorflow import keras, tf
@@ -121,8 +122,8 @@ def _check(filters, decoder, image_shape, kernel_size, seed):
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
 
 
-def reconstruct(model, images, batch_size=500):
-    """Pass images through a model and take the sigmoid of its logits.
+def logits(model, images, batch_size=500):
+    """Pass images through a model.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def reconstruct(model, images, batch_size=500):
     Returns
     -------
     ndarray of float32, shape (batch, height, width, channels)
-        In [0, 1].
+        Any numbers; their sigmoid is the image.
 
     Raises
     ------
@@ -149,11 +150,22 @@ def reconstruct(model, images, batch_size=500):
     if images.shape[1:] != tuple(model.input_shape[1:]):
         raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, got {images.shape[1:]}")
     # Compiled once a model, for any number of images, and kept with it: an explorer calls this at every move of a slider.
-    if not hasattr(model, "_reconstruct"):
+    if not hasattr(model, "_logits"):
         signature = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
-        model._reconstruct = tf.function(lambda batch: tf.sigmoid(model(batch, training=False)), input_signature=[signature])
+        model._logits = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
     batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
-    return np.concatenate([model._reconstruct(batch).numpy() for batch in batches])
+    return np.concatenate([model._logits(batch).numpy() for batch in batches])
+
+
+def reconstruct(model, images, batch_size=500):
+    """Pass images through a model and take the sigmoid of its `logits`, whose parameters and errors it has.
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, height, width, channels)
+        Images in [0, 1].
+    """
+    return special.expit(logits(model, images, batch_size))
 
 
 def layer_table(model):

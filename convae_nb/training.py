@@ -14,7 +14,7 @@ import numpy as np
 import pydantic
 from tqdm import tqdm
 
-from convae_nb import data, metrics
+from convae_nb import data, metrics, models
 from convae_nb._tensorflow import keras, tf
 
 
@@ -128,8 +128,8 @@ def train(model, dataset, recipe, *, progress=True):
                 raise FloatingPointError(f"the loss is {summed} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
             history["loss"].append(summed / kept)
             if len(held_out):
-                history["validation_loss"].append(metrics.evaluate(model, held_out)["loss"].item())
-        bar.bar_format = "{desc}: {elapsed}, {rate_fmt}"  # what stays is a plain line
+                history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.logits(model, held_out)))
+        bar.bar_format = "{desc}{elapsed}, {rate_fmt}"  # what stays is a plain line
     return Result(history, time.perf_counter() - started)
 
 
