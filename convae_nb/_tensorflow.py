@@ -35,3 +35,6 @@ def _import_quietly():
 
 
 keras, tf = _import_quietly()
+
+# Every model has a compiled function of its own. TensorFlow takes five of them in a row for one that is compiled too often.
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in str(record.msg))

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.ndimage
 import scipy.special
 
-from convae_nb import data
+from convae_nb import data, models
 from convae_nb._tensorflow import tf
 
 _BATCH = 500  # images at a time: a matter of memory alone
@@ -247,18 +247,9 @@ def evaluate(model, images, inputs=None):
         If images and inputs differ in shape, do not fit the model or are none (`data.DataError`), or it has no layer "encoder".
     """
     images, inputs = _pair(images, images if inputs is None else inputs)
-    if inputs.shape[1:] != tuple(model.input_shape[1:]):
-        raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, got {inputs.shape[1:]}")
-    encoder = model.get_layer("encoder")
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *inputs.shape[1:]))])
-    def run(batch):
-        code = encoder(batch, training=False)
-        return model(batch, training=False), tf.reduce_any(code != 0, axis=range(code.shape.rank - 1))
-
-    batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
-    logits, alive = map(list, zip(*map(run, batches), strict=True))
-    logits = np.concatenate(logits)
+    logits = models.predict(model, inputs)
+    code = models.predict(model.get_layer("encoder"), inputs)
+    dead = np.all(code == 0, axis=tuple(range(code.ndim - 1)))
 
     loss = binary_cross_entropy(images, logits)
     similarity = signal = math.nan
@@ -272,4 +263,4 @@ def evaluate(model, images, inputs=None):
         learned = loss < trivial_predictors(images).loc["mean image", "loss"]
         verdict = "learned" if learned else "not learned: no better than the mean image"
     row = {"loss": loss, "excess": loss - entropy_floor(images), "PSNR": signal, "SSIM": similarity}
-    return pd.DataFrame([row | {"verdict": verdict, "dead_maps": int(np.sum(~np.any(alive, axis=0)))}])
+    return pd.DataFrame([row | {"verdict": verdict, "dead_maps": int(dead.sum())}])

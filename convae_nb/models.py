@@ -122,13 +122,13 @@ def _check(filters, decoder, image_shape, kernel_size, seed):
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
 
 
-def logits(model, images, batch_size=500):
-    """Pass images through a model.
+def predict(model, images, batch_size=500):
+    """Pass images through a model, or through a part of one.
 
     Parameters
     ----------
     model : keras.Model
-        From images to logits.
+        An autoencoder, which gives logits, or its layer "encoder", which gives the code.
     images : array
         Whatever `data.as_images` takes.
     batch_size : int
@@ -136,8 +136,7 @@ def logits(model, images, batch_size=500):
 
     Returns
     -------
-    ndarray of float32, shape (batch, height, width, channels)
-        Any numbers; their sigmoid is the image.
+    ndarray of float32, shape (batch, …)
 
     Raises
     ------
@@ -150,22 +149,22 @@ def logits(model, images, batch_size=500):
     if images.shape[1:] != tuple(model.input_shape[1:]):
         raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, got {images.shape[1:]}")
     # Compiled once a model, for any number of images, and kept with it: an explorer calls this at every move of a slider.
-    if not hasattr(model, "_logits"):
+    if not hasattr(model, "_predict"):
         signature = tf.TensorSpec((None, *images.shape[1:]), tf.float32)
-        model._logits = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
+        model._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
     batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
-    return np.concatenate([model._logits(batch).numpy() for batch in batches])
+    return np.concatenate([model._predict(batch).numpy() for batch in batches])
 
 
 def reconstruct(model, images, batch_size=500):
-    """Pass images through a model and take the sigmoid of its `logits`, whose parameters and errors it has.
+    """Pass images through an autoencoder and take the sigmoid of its logits. Parameters and errors are those of `predict`.
 
     Returns
     -------
     ndarray of float32, shape (batch, height, width, channels)
         Images in [0, 1].
     """
-    return special.expit(logits(model, images, batch_size))
+    return special.expit(predict(model, images, batch_size))
 
 
 def layer_table(model):

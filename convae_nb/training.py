@@ -128,7 +128,7 @@ def train(model, dataset, recipe, *, progress=True):
                 raise FloatingPointError(f"the loss is {summed} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
             history["loss"].append(summed / kept)
             if len(held_out):
-                history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.logits(model, held_out)))
+                history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
         bar.bar_format = "{desc}{elapsed}, {rate_fmt}"  # what stays is a plain line
     return Result(history, time.perf_counter() - started)
 

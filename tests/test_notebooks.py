@@ -1,0 +1,179 @@
+"""What the stored notebooks promise: read as files here, executed with small parameters and without a network. nbval, called by
+`make test`, compares their marked outputs with fresh ones."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convae_nb import runs
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+CHAPTERS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+SOLUTIONS = sorted(NOTEBOOKS.glob("solutions/*.ipynb"))
+SMALL = {
+    "01_data": {"noise_level": 0.25, "noise_kind": "speckle", "seed": 1},
+    "02_architecture": {"filters": [8, 4], "kernel_size": 5, "seed": 1},
+    "03_training": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
+}
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cells(path, kind):
+    return [cell for cell in read(path)["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def data_of(cell):
+    return [output.get("data", {}) for output in cell["outputs"]]
+
+
+def texts(value):
+    """Every text in outputs or metadata but pictures, whose letters are code for bytes."""
+    if isinstance(value, dict):
+        return [text for key, part in value.items() if not key.startswith("image/") for text in texts(part)]
+    if isinstance(value, list):
+        return ["".join(value)] if all(isinstance(part, str) for part in value) else [text for part in value for text in texts(part)]
+    return [value] if isinstance(value, str) else []
+
+
+every_notebook = pytest.mark.parametrize("path", CHAPTERS + SOLUTIONS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+every_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def test_there_are_chapters_and_each_has_solutions():
+    assert [path.stem for path in CHAPTERS] == list(SMALL)
+    assert [path.name for path in SOLUTIONS] == [path.name for path in CHAPTERS]
+
+
+@every_notebook
+def test_every_cell_ran_once_from_top_to_bottom(path):
+    counts = [cell["execution_count"] for cell in cells(path, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@every_notebook
+def test_outputs_hold_no_error_warning_or_widget(path):
+    for cell in cells(path, "code"):
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr", output
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+    assert not [text for text in texts([cell["outputs"] for cell in cells(path, "code")]) if re.search(r"Warning\b|WARNING", text)]
+
+
+@every_notebook
+def test_outputs_and_metadata_hold_nothing_of_one_machine(path):
+    notebook = read(path)
+    stored = [notebook["metadata"]] + [cell["metadata"] for cell in notebook["cells"]]
+    stored += [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    own = {
+        "a path": r"(?<![\w.:/])/(home|root|tmp|usr|opt|Users|var|work)\b|[A-Z]:\\\\",
+        "a date": r"\b20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d\.\d",
+        "an address": r"\bat 0x[0-9a-f]+|<[\w.]+ object",
+        "a host": re.escape(os.uname().nodename) if hasattr(os, "uname") and len(os.uname().nodename) > 5 else "(?!)",
+    }
+    for text in texts(stored):
+        for what, pattern in own.items():
+            assert not re.search(pattern, text), f"{what}: {text[:200]}"
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+
+
+@every_notebook
+def test_there_is_one_title_at_the_top_and_one_parameters_cell(path):
+    headings = [line for cell in cells(path, "markdown") for line in source(cell).splitlines() if line.startswith("# ")]
+    assert len(headings) == 1
+    assert source(read(path)["cells"][0]).startswith(headings[0])
+    assert [tags(cell).count("parameters") for cell in cells(path, "code")].count(1) == 1
+
+
+@every_notebook
+def test_every_figure_comes_from_plots_and_says_its_finding(path):
+    for cell in cells(path, "code"):
+        pictures = [data for data in data_of(cell) if any(kind.startswith("image/") for kind in data)]
+        if pictures:
+            assert "plots." in source(cell)
+            assert len(cell["metadata"]["mystnb"]["image"]["alt"]) > 30
+        assert "plt." not in source(cell)
+
+
+@every_notebook
+def test_relative_links_lead_somewhere(path):
+    for cell in cells(path, "markdown"):
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", source(cell)):
+            assert (path.parent / target).exists(), target
+
+
+@every_notebook
+def test_cells_are_short(path):
+    for cell in cells(path, "code"):
+        assert len(source(cell).splitlines()) <= 20, source(cell)
+
+
+@every_chapter
+def test_at_least_five_text_outputs_are_compared(path):
+    checked = [cell for cell in cells(path, "code") if "nbval-check-output" in tags(cell)]
+    assert len(checked) >= 5
+    for cell in checked:
+        assert cell["execution_count"]
+        assert texts(cell["outputs"]), source(cell)
+
+
+@every_chapter
+def test_chapters_close_alike(path):
+    headings = [line for cell in cells(path, "markdown") for line in source(cell).splitlines() if line.startswith("## ")]
+    assert headings[-3:] == ["## What we measured", "## Exercises", "## Further reading"]
+    assert any(runs.RESULTS in data for cell in cells(path, "code") for data in data_of(cell))
+
+
+@every_chapter
+def test_prose_keeps_the_manner(path):
+    prose = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    assert not re.findall(r"\b(?:simply|obviously|amazing(?:ly)?|of course)\b", prose, flags=re.IGNORECASE)
+    assert 1200 <= len(prose.split()) <= 2900
+
+
+@every_chapter
+def test_a_chapter_runs_with_other_parameters(path, tmp_path):
+    output = tmp_path / "run.ipynb"
+    runs.execute(path, SMALL[path.stem], output)
+    (row,) = runs.collect(tmp_path).to_dict("records")
+    assert row["state"] == "done"
+    assert {name: row[name] for name in SMALL[path.stem]} == SMALL[path.stem]
+
+
+def test_a_chapter_needs_no_network(tmp_path):
+    # Loaded by every Python that starts below, kernels included: whoever asks for a name or leaves the machine fails.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import socket\n"
+        "def refuse(*arguments, **options): raise OSError('no network')\n"
+        "connect = socket.socket.connect\n"
+        "local = lambda address: isinstance(address, (str, bytes)) or address[0] in ('127.0.0.1', '::1', 'localhost')\n"
+        "socket.socket.connect = lambda self, address: connect(self, address) if local(address) else refuse()\n"
+        "socket.getaddrinfo = refuse\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    def python(*arguments):
+        return subprocess.run([sys.executable, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True)
+
+    control = python("-c", "import urllib.request; urllib.request.urlopen('https://example.org')")
+    assert "no network" in control.stderr
+    values = [f"-p{name}={value}" for name, value in SMALL["03_training"].items()]
+    run = python("-m", "convae_nb", "run", str(CHAPTERS[2]), *values, "--output", str(tmp_path / "run.ipynb"))
+    assert run.returncode == 0, run.stderr
