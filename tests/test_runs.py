@@ -177,7 +177,7 @@ def test_the_command_line_ends_with_1_and_one_line_if_a_cell_fails(write, capfd)
     write("01_fails.ipynb", "seed: int = 0  # seed", "1 / 0")
     assert __main__.main(["run", "1"]) == 1
     last = capfd.readouterr().err.splitlines()[-1]
-    assert last == "01_fails: ZeroDivisionError: division by zero in cell [3] (kept in build/run/01_fails.ipynb)"
+    assert last.endswith("01_fails: ZeroDivisionError: division by zero in cell [3] (kept in build/run/01_fails.ipynb)")
 
 
 def test_a_stored_notebook_keeps_no_time_no_version_no_path_and_no_widget(write):
