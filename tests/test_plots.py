@@ -1,0 +1,90 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from convae_nb import models, plots
+
+RNG = np.random.default_rng(0)
+DIM = 0.25 * RNG.uniform(size=(3, 10, 12, 1)).astype("float32")  # never bright: autoscaling would show it as white
+
+FIGURES = {
+    "image": lambda: plots.image(DIM[0]),
+    "image_rows": lambda: plots.image_rows({"dim": DIM, "error": -DIM}, notes={"dim": [1.234, "two", 3]}, signed=["error"]),
+    "number_grids": lambda: plots.number_grids({"a": [[1, 2], [3, 4]], "b": np.zeros((2, 3))}),
+    "loss_curves": lambda: plots.loss_curves({"one": [0.3, 0.2], "two": [0.4]}, levels={"floor": 0.1}),
+    "code_maps": lambda: plots.code_maps(DIM[:2], RNG.uniform(size=(2, 4, 4, 3))),
+    "bars": lambda: plots.bars([1, 10, 0, 5], xlabel="value", ylabel="count", log=True),
+    "lines": lambda: plots.lines({"x": ([0, 1], [1, 0])}, xlabel="a", ylabel="b", marks={"here": ([0.5], [0.5])}),
+    "network": lambda: plots.network(models.layer_table(models.build_autoencoder())),
+    "bar_columns": lambda: plots.bar_columns(models.layer_table(models.build_autoencoder())[["weights", "multiply-adds"]]),
+}
+
+
+def pictures(figure):
+    return [image for axes in figure.axes for image in axes.images]
+
+
+def texts(figure):
+    found = [text.get_text() for axes in figure.axes for text in [*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label]]
+    return [text for text in found if text]
+
+
+def test_every_public_function_is_drawn_here():
+    assert {name for name in vars(plots) if callable(vars(plots)[name]) and vars(plots)[name].__module__ == plots.__name__} - {
+        name for name in vars(plots) if name.startswith("_")
+    } == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_returned_closed_and_at_most_a_page_wide(name):
+    figure = FIGURES[name]()
+    assert isinstance(figure, plt.Figure)
+    assert plt.get_fignums() == [], "left open, a notebook shows it twice"
+    assert figure.get_figwidth() <= 7.5
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("figure", [plots.image(DIM[0]), plots.image_rows({"dim": DIM})], ids=["image", "image_rows"])
+def test_greys_are_fixed_and_pixels_are_not_smoothed(figure):
+    for drawn in pictures(figure):
+        assert drawn.get_clim() == (0, 1)
+        assert drawn.get_cmap().name == "gray"
+        assert drawn.get_interpolation() == "nearest"
+        assert drawn.to_rgba(drawn.get_array()).max(where=[True, True, True, False], initial=0) < 0.3
+
+
+def test_differences_have_white_at_zero_and_symmetric_limits():
+    (drawn,) = pictures(plots.image_rows({"error": np.zeros((1, 8, 8, 1))}, signed=["error"]))
+    assert drawn.get_clim() == (-1, 1)
+    np.testing.assert_allclose(drawn.to_rgba(np.array([[0.0]]))[0, 0, :3], 0.967, atol=0.01)
+
+
+def test_colour_images_keep_their_colours():
+    colours = RNG.uniform(size=(2, 8, 8, 3))
+    for drawn, expected in zip(pictures(plots.image_rows({"colour": colours})), colours, strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), expected)
+
+
+def test_rows_are_labelled_once_and_notes_stand_below_their_pictures():
+    figure = plots.image_rows({"digits": DIM, "few": DIM[:1]}, notes={"few": [12.345]})
+    assert sorted(texts(figure)) == ["12.3", "digits", "few"]
+    assert len(pictures(figure)) == 4
+
+
+def test_number_grids_write_every_number():
+    assert [text for text in texts(plots.number_grids({"grid": [[1, 2.5], [-3, 0]]})) if text != "grid"] == ["1", "2.5", "-3", "0"]
+
+
+def test_loss_curves_start_at_epoch_one_and_name_their_levels():
+    figure = plots.loss_curves({"training": [0.3, 0.2, 0.1]}, levels={"entropy floor": 0.05})
+    curve, level = figure.axes[0].lines
+    np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 3])
+    assert list(level.get_ydata()) == [0.05, 0.05]
+    assert "entropy floor" in texts(figure)
+
+
+def test_the_network_names_each_layer_with_its_shape():
+    table = models.layer_table(models.build_autoencoder((4, 2), image_shape=(12, 20, 3)))
+    shown = texts(plots.network(table))
+    assert {f"{name}\n{h}×{w}\n×{c}" for name, (h, w, c) in table["output"].items()} < set(shown)
+    assert f"{3 * 5 * 2}\nnumbers" in shown
