@@ -1,20 +1,27 @@
 """One training run: a model, a dataset and a recipe in; the trained model, its history and the seconds out.
 
 The loop is one compiled graph over images that stay in memory, as uint8: no Python between two steps. It minimises the mean
-sigmoid cross-entropy between logits and images with Adam, as Udacity's tutorial of 2018 does.
+sigmoid cross-entropy between logits and clean images with Adam, as Udacity's tutorial of 2018 does. A run with a checkpoint folder
+survives the end of its process, and goes on to the same bits.
 """
 
+import contextlib
 import dataclasses
+import hashlib
 import io
 import math
+import signal
 import sys
+import threading
 import time
+from typing import Literal
 
 import numpy as np
 import pydantic
 from tqdm import tqdm
 
-from convae_nb import data, metrics, models
+from convae_nb import _checkpoint, _graph_noise, data, metrics, models, noise
+from convae_nb._checkpoint import CheckpointError as CheckpointError
 from convae_nb._tensorflow import keras, tf
 
 
@@ -36,16 +43,76 @@ class Recipe(pydantic.BaseModel):
 
     epochs: int = pydantic.Field(ge=1, description="passes over the training images")
     batch_size: int = pydantic.Field(ge=1, description="images a step; an epoch's last step takes what is left")
-    learning_rate: float = pydantic.Field(gt=0, description="Adam's step size")
+    learning_rate: float = pydantic.Field(gt=0, description="Adam's step size, or the peak of its schedule")
+    schedule: Literal["constant", "one_cycle"] = pydantic.Field("constant", description="how the step size goes; see `OneCycle`")
     beta_1: float = pydantic.Field(0.9, ge=0, lt=1, description="decay of Adam's mean of gradients")
     beta_2: float = pydantic.Field(0.999, ge=0, lt=1, description="decay of Adam's mean of squared gradients")
     epsilon: float = pydantic.Field(1e-8, gt=0, description="what Adam adds to the root; TensorFlow 1's 1e-8, where Keras has 1e-7")
+    noise_kind: Literal[*noise.KINDS] = pydantic.Field("gaussian", description="what corrupts the images that go in; the targets are clean")
+    noise_level: float | tuple[float, float] = pydantic.Field(
+        0.0, description="its level, or the ends of the range from which each image's level is drawn"
+    )
     validation: int = pydantic.Field(0, ge=0, description="training images, the last ones, held out to choose by")
-    seed: int = pydantic.Field(0, ge=0, description="decides the order of the images")
+    seed: int = pydantic.Field(0, ge=0, lt=2**31, description="decides the order of the images and the noise")
+
+    @pydantic.model_validator(mode="after")
+    def _levels_fit_the_kind(self):
+        kind = noise.KINDS[self.noise_kind]
+        low, high = self.level_range
+        if not kind.low <= low <= high <= kind.high:
+            raise ValueError(
+                f"noise_level of {self.noise_kind} must lie in {kind.low:g} to {kind.high:g}, a range with its lower end first"
+            )
+        return self
+
+    @property
+    def level_range(self):
+        """The ends of the range of `noise_level`, equal if it is one level."""
+        return self.noise_level if isinstance(self.noise_level, tuple) else (self.noise_level, self.noise_level)
 
 
-# original_basic is the tutorial's own, to the letter: all 60,000 digits, nothing held out.
-RECIPES = {"original_basic": Recipe(epochs=20, batch_size=200, learning_rate=0.001)}
+# original_basic and original_denoiser are the tutorial's own, to the letter: all 60,000 digits, nothing held out.
+_BASIC = Recipe(epochs=20, batch_size=200, learning_rate=0.001)
+RECIPES = {
+    "original_basic": _BASIC,
+    "original_denoiser": _BASIC.model_copy(update={"epochs": 100, "noise_level": 0.5}),
+    "fast_basic": Recipe(epochs=2, batch_size=50, learning_rate=0.015, schedule="one_cycle", beta_2=0.95),
+}
+
+
+@keras.saving.register_keras_serializable(package="convae_nb")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises in a straight line over the first 30 % of the steps and falls to 0 over the rest [1]_.
+
+    Parameters
+    ----------
+    peak : float
+        The highest learning rate.
+    steps : int
+        Steps of the whole run.
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2018,
+       arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> schedule = OneCycle(peak=0.01, steps=10)
+    >>> [round(float(schedule(step)), 4) for step in (0, 2, 3, 9)]
+    [0.0017, 0.0083, 0.0093, 0.0007]
+    """
+
+    def __init__(self, peak, steps):
+        self.peak = peak
+        self.steps = steps
+
+    def __call__(self, step):
+        done = (tf.cast(step, tf.float32) + 0.5) / self.steps
+        return self.peak * tf.minimum(done / 0.3, (1 - done) / 0.7)
+
+    def get_config(self):
+        return {"peak": self.peak, "steps": self.steps}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +125,17 @@ class Result:
         "loss": nats a pixel, the mean over each epoch's images as they were trained on; "validation_loss": at each epoch's end,
         on the images held out (empty if there are none).
     seconds : float
-        Time of the whole run, compilation included.
+        Time of the whole run, compilation included, and that of the calls that it was resumed from.
+    resumed_from : tuple of int, (epoch, step), or None
+        What a checkpoint had done already: whole epochs, and steps of the next. None if the run began afresh.
     """
 
     history: dict
     seconds: float
+    resumed_from: tuple[int, int] | None
 
 
-def train(model, dataset, recipe, *, progress=True):
+def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     """Train a model, from the weights that it has, to reproduce images.
 
     Parameters
@@ -76,6 +146,10 @@ def train(model, dataset, recipe, *, progress=True):
         Its ``x_train`` serves, all but the last `Recipe.validation` images.
     recipe : Recipe
         Checked again here, since ``model_copy`` does not check.
+    checkpoint_dir : str or Path, optional
+        A folder of this run alone. Every ten seconds the run is written there, whole or not at all; the next call with the same
+        model, data and recipe goes on from it, and ends with the bits of a run that was never interrupted. A finished run is
+        loaded at once. A damaged file is renamed, with a warning, and the run begins again.
     progress : bool
         Show a live line with loss, images a second and time left; one plain line stays.
 
@@ -89,48 +163,58 @@ def train(model, dataset, recipe, *, progress=True):
         If the images are not images, before the first step.
     ValueError
         If they do not fit the model, the recipe is not valid, or none are left to train on.
+    CheckpointError
+        If the folder holds another run, or cannot be written.
     FloatingPointError
         If the loss is no longer finite.
+    KeyboardInterrupt
+        At Ctrl-C, between two steps: the model keeps what it has learned, the message says how far it came, and the checkpoint, if
+        there is one, is that of this very step.
 
     Notes
     -----
-    Every epoch takes each image once, in an order that depends on the recipe's seed and the epoch alone. On the same machine, with the same
-    versions and number of threads, two runs end with the same bits.
+    Every epoch takes each image once. Order and noise depend on the recipe's seed, the epoch and the step alone. On the same machine,
+    with the same versions and number of threads, two runs end with the same bits.
     """
     recipe = Recipe(**dict(recipe))
     images = _training_images(model, dataset.x_train)
     kept = len(images) - recipe.validation
     if kept < 1:
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
-    images, held_out = images[:kept], images[kept:]
-
-    optimizer = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
-    optimizer.build(model.trainable_variables)
-    run_steps = _compile_steps(model, optimizer, images, recipe.batch_size)
     steps = math.ceil(kept / recipe.batch_size)
-    history = {"loss": [], "validation_loss": []}
-    started = time.perf_counter()
-    with _bar(progress, total=recipe.epochs * kept, unit=" images", unit_scale=True) as bar:
-        for epoch in range(recipe.epochs):
-            order = np.random.default_rng((recipe.seed, epoch)).permutation(kept).astype(np.int32)
-            step, summed, chunk = 0, 0.0, 1
-            while step < steps:
-                last = min(step + chunk, steps)
-                chunk_started = time.perf_counter()
-                summed = float(run_steps(order, step, last, summed))
-                # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.
-                chunk = max(1, round(0.25 * (last - step) / (time.perf_counter() - chunk_started)))
-                seen = min(last * recipe.batch_size, kept)
-                bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {summed / seen:.4f}", refresh=False)
-                bar.update(seen - step * recipe.batch_size)
-                step = last
-            if not math.isfinite(summed):
-                raise FloatingPointError(f"the loss is {summed} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
-            history["loss"].append(summed / kept)
-            if len(held_out):
-                history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
+    run = _Run(model, recipe, images[:kept], steps)
+    history, seconds, resumed_from = {"loss": [], "validation_loss": []}, 0.0, None
+    folder = checkpoint_dir and _checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images))
+    if folder and (found := folder.resume()):
+        history, seconds = found["history"], found["seconds"]
+        resumed_from = divmod(run.done, steps)
+
+    started = saved = time.perf_counter()
+    with _interrupts() as interrupted, _bar(progress, total=recipe.epochs * kept, unit=" images", unit_scale=True) as bar:
+        bar.update(run.done // steps * kept + run.done % steps * recipe.batch_size)
+        while run.done < recipe.epochs * steps:
+            epoch, step = divmod(run.done, steps)
+            seen = run.advance(epoch, step)
+            bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {run.loss / seen:.4f}", refresh=False)
+            bar.update(seen - step * recipe.batch_size)
+            if not math.isfinite(run.loss):
+                raise FloatingPointError(f"the loss is {run.loss} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
+            if seen == kept:
+                history["loss"].append(run.loss / kept)
+                if recipe.validation:
+                    held_out = images[kept:]
+                    history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
+            finished = run.done == recipe.epochs * steps
+            if folder and (finished or interrupted.is_set() or time.perf_counter() - saved > _SAVE_EVERY):
+                folder.save({"history": history, "seconds": seconds + time.perf_counter() - started})
+                saved = time.perf_counter()
+            if interrupted.is_set() and not finished:
+                raise KeyboardInterrupt(_how_far(divmod(run.done, steps), steps, recipe.epochs, folder))
         bar.bar_format = "{desc}{elapsed}, {rate_fmt}"  # what stays is a plain line
-    return Result(history, time.perf_counter() - started)
+    return Result(history, seconds + time.perf_counter() - started, resumed_from)
+
+
+_SAVE_EVERY = 10  # seconds between two checkpoints, each of which takes some milliseconds
 
 
 def _training_images(model, images):
@@ -145,26 +229,101 @@ def _training_images(model, images):
     return images
 
 
-def _compile_steps(model, optimizer, images, batch_size):
-    variables = model.trainable_variables
-    images = tf.constant(images)
-    scale = 255.0 if images.dtype == tf.uint8 else 1.0
+class _Run:
+    """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), sum of the epoch's loss."""
 
-    scalar = tf.TensorSpec((), tf.int32)
+    def __init__(self, model, recipe, images, steps):
+        self.model, self.recipe, self.count, self.steps = model, recipe, len(images), steps
+        rate = recipe.learning_rate
+        if recipe.schedule == "one_cycle":
+            rate = OneCycle(rate, recipe.epochs * steps)
+        self.optimizer = keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
+        self.optimizer.build(model.trainable_variables)
+        self._summed = tf.Variable(0.0, dtype=tf.float64)
+        self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._summed]
+        self._run_steps = self._compile(tf.constant(images))
+        self._order_of, self._chunk = None, 1
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), scalar, scalar, tf.TensorSpec((), tf.float64)])
-    def run_steps(order, first, last, summed):
-        """Take steps first to last of an epoch; add each image's loss to `summed`."""
-        for step in tf.range(first, last):
-            batch = tf.gather(images, order[step * batch_size : (step + 1) * batch_size])
-            batch = tf.cast(batch, tf.float32) / scale
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(batch, model(batch, training=True)))
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            summed += tf.cast(loss, tf.float64) * tf.cast(tf.shape(batch)[0], tf.float64)
-        return summed
+    @property
+    def done(self):
+        """Steps taken since the run began."""
+        return int(self.optimizer.iterations.numpy())
 
-    return run_steps
+    @property
+    def loss(self):
+        """Sum of the loss over the epoch's images so far."""
+        return float(self._summed.numpy())
+
+    def advance(self, epoch, step):
+        """Take a quarter of a second of steps, as the epoch has them; return how many of its images have been seen then."""
+        if step == 0:
+            self._summed.assign(0.0)
+        if self._order_of != epoch:
+            order = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count)
+            self._order, self._order_of = tf.constant(order, tf.int32), epoch
+        last = min(step + self._chunk, self.steps)
+        started = time.perf_counter()
+        self._run_steps(self._order, step, last, epoch)
+        # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.
+        self._chunk = max(1, round(0.25 * (last - step) / (time.perf_counter() - started)))
+        return min(last * self.recipe.batch_size, self.count)
+
+    def _compile(self, images):
+        model, recipe, optimizer, summed = self.model, self.recipe, self.optimizer, self._summed
+        variables = model.trainable_variables
+        scale = 255.0 if images.dtype == tf.uint8 else 1.0
+        low, high = recipe.level_range
+        scalar = tf.TensorSpec((), tf.int32)
+
+        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), scalar, scalar, scalar])
+        def run_steps(order, first, last, epoch):
+            for step in tf.range(first, last):
+                clean = tf.gather(images, order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
+                clean = inputs = tf.cast(clean, tf.float32) / scale
+                if high > 0:
+                    inputs = _graph_noise.corrupt(clean, recipe.noise_kind, low, high, seed=(recipe.seed, epoch * self.steps + step))
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(clean, model(inputs, training=True)))
+                optimizer.apply(tape.gradient(loss, variables), variables)
+                summed.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.shape(clean)[0], tf.float64))
+
+        return run_steps
+
+
+@contextlib.contextmanager
+def _interrupts():
+    """Hear Ctrl-C as an event, so that no step is cut in two. Outside the main thread, where Python delivers none, nothing changes."""
+    heard = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield heard
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: heard.set())
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _how_far(position, steps, epochs, folder):
+    epoch, step = position
+    reached = f"training stopped after {epoch} of {epochs} epochs and {step} of {steps} steps; the model keeps what it has learned"
+    return f"{reached}, and the same call goes on from there" if folder else reached
+
+
+def _identity(model, recipe, images):
+    """What tells a run from others: no checkpoint of another recipe, model or data is taken for its own."""
+    data_ = {"shape": list(images.shape), "type": str(images.dtype), "sha256": hashlib.sha256(images).hexdigest()}
+    return {"recipe": recipe.model_dump(mode="json"), "model": _structure(model.get_config()), "data": data_}
+
+
+def _structure(config):
+    """A model's configuration without what differs between two builds of the same: names, and the seeds that weights started from."""
+    if isinstance(config, dict):
+        ignored = ("name", "seed", "inbound_nodes", "input_layers", "output_layers")
+        return {key: _structure(value) for key, value in config.items() if key not in ignored}
+    if isinstance(config, list | tuple):
+        return [_structure(value) for value in config]
+    return config if isinstance(config, str | int | float | bool | None) else str(config)
 
 
 class _NotebookBar(tqdm):

@@ -30,6 +30,9 @@ def test_the_recipe_is_the_originals():
         "beta_1": 0.9,
         "beta_2": 0.999,
         "epsilon": 1e-8,
+        "schedule": "constant",
+        "noise_kind": "gaussian",
+        "noise_level": 0.0,
         "validation": 0,
     }
 

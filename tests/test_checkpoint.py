@@ -1,0 +1,202 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from convae_nb import _checkpoint, data, models, training
+
+RECIPE = training.RECIPES["fast_basic"].model_copy(update={"epochs": 2, "batch_size": 20, "validation": 50, "noise_level": (0.1, 0.6)})
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    digits = data.load()
+    return dataclasses.replace(digits, x_train=digits.x_train[:450])
+
+
+def run(dataset, folder, *, seed=0, filters=(4, 2), recipe=RECIPE):
+    model = models.build_autoencoder(filters, seed=seed)
+    return model, training.train(model, dataset, recipe, checkpoint_dir=folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset):
+    return run(dataset, None)
+
+
+def same(model, other):
+    return all(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def interrupt_at(monkeypatch, step):
+    """Let the run's Ctrl-C come when this many steps are done."""
+    advance = training._Run.advance
+
+    def advance_and_interrupt(self, *position):
+        self._chunk = 3
+        seen = advance(self, *position)
+        if self.done >= step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return seen
+
+    monkeypatch.setattr(training._Run, "advance", advance_and_interrupt)
+
+
+@pytest.mark.parametrize("step", [1, 7, 20, 33])
+def test_an_interrupted_run_ends_with_the_bits_of_one_never_interrupted(dataset, uninterrupted, tmp_path, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, step)
+        with pytest.raises(KeyboardInterrupt, match=r"training stopped after \d of 2 epochs and \d+ of 20 steps; .* goes on from there"):
+            run(dataset, tmp_path)
+    model, result = run(dataset, tmp_path)
+    assert step <= result.resumed_from[0] * 20 + result.resumed_from[1] < step + 3
+    assert same(model, uninterrupted[0])
+    assert result.history == uninterrupted[1].history
+    assert uninterrupted[1].resumed_from is None
+
+
+def test_ctrl_c_leaves_the_model_that_the_steps_made_and_the_same_object_goes_on(dataset, uninterrupted, tmp_path, monkeypatch):
+    model = models.build_autoencoder((4, 2))
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 9)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(model, dataset, RECIPE, checkpoint_dir=tmp_path, progress=False)
+    assert not same(model, models.build_autoencoder((4, 2)))
+    result = training.train(model, dataset, RECIPE, checkpoint_dir=tmp_path, progress=False)
+    assert result.resumed_from == (0, 9)
+    assert same(model, uninterrupted[0])
+
+
+def test_the_handler_of_ctrl_c_is_given_back(uninterrupted):
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_works_outside_the_main_thread(dataset, uninterrupted):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run(dataset, None)))
+    thread.start()
+    thread.join()
+    assert same(results[0][0], uninterrupted[0])
+
+
+def test_a_finished_folder_gives_weights_and_history_at_once(dataset, uninterrupted, tmp_path):
+    run(dataset, tmp_path)
+    started = time.perf_counter()
+    model, result = run(dataset, tmp_path)
+    assert time.perf_counter() - started < 1.5
+    assert result.resumed_from == (2, 0)
+    assert same(model, uninterrupted[0])
+    assert result.history == uninterrupted[1].history
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recipe": RECIPE.model_copy(update={"epochs": 3})}, "holds a run of another recipe .epochs is 2 there and 3 here"),
+        ({"filters": (4, 3)}, "holds a run of another model"),
+        ({"seed": 1}, "holds a run from other starting weights"),
+        ({"digits": 449}, "holds a run of another data .shape is"),
+    ],
+)
+def test_a_folder_of_another_run_is_refused_by_name_and_stays(dataset, tmp_path, change, message):
+    run(dataset, tmp_path)
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    digits = dataclasses.replace(dataset, x_train=dataset.x_train[: change.pop("digits", 450)])
+    with pytest.raises(training.CheckpointError, match=message):
+        run(digits, tmp_path, **change)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:900] + bytes([b[900] ^ 1]) + b[901:]])
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_again(dataset, uninterrupted, tmp_path, damage):
+    run(dataset, tmp_path)
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.warns(UserWarning, match=r"checkpoint.npz is damaged .* renamed to damaged-1-checkpoint.npz"):
+        model, result = run(dataset, tmp_path)
+    assert result.resumed_from is None
+    assert same(model, uninterrupted[0])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoint.npz", "damaged-1-checkpoint.npz"]
+
+
+def test_no_flipped_bit_passes_for_a_checkpoint(tmp_path):
+    arrays = [np.arange(6, dtype="float32"), np.zeros((2, 2))]
+    _checkpoint.write(tmp_path, arrays, {"epoch": 3})
+    path = tmp_path / "checkpoint.npz"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            read, about = _checkpoint.read(tmp_path)
+        except _checkpoint.DamagedError:
+            continue
+        assert about == {"epoch": 3}
+        assert all(map(np.array_equal, read, arrays))
+
+
+def test_a_failed_write_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
+    _checkpoint.write(tmp_path, [np.zeros(3)], {"epoch": 1})
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(training.CheckpointError, match=r"could not be written .*No space left on device.*: the one before it is kept"):
+        _checkpoint.write(tmp_path, [np.ones(3)], {"epoch": 2})
+    monkeypatch.undo()
+    assert _checkpoint.read(tmp_path)[1] == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+CHILD = """
+import dataclasses, sys
+import numpy as np
+from convae_nb import data, models, training
+training._SAVE_EVERY = 0.05
+digits = data.load()
+digits = dataclasses.replace(digits, x_train=digits.x_train[:6000])
+recipe = training.RECIPES["fast_basic"].model_copy(update={"epochs": 3, "batch_size": 20, "noise_level": 0.5})
+model = models.build_autoencoder((4, 2))
+print("ready", flush=True)
+result = training.train(model, digits, recipe, checkpoint_dir=sys.argv[1] or None, progress=False)
+np.savez(sys.argv[2], *model.get_weights(), history=result.history["loss"], resumed=result.resumed_from is not None)
+"""
+
+
+def killed_again_and_again(tmp_path, kills):
+    """Kill real training processes, each after a random time, and let the last one finish; compare with one never killed."""
+    rng = np.random.default_rng(0)
+    command = [sys.executable, "-c", CHILD]
+    subprocess.run([*command, "", str(tmp_path / "whole.npz")], check=True)
+    killed = 0
+    while True:
+        process = subprocess.Popen([*command, str(tmp_path / "run"), str(tmp_path / "resumed.npz")], stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        try:
+            process.wait(timeout=rng.uniform(2, 5) if killed < kills else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.stdout.close()
+        if process.wait() == 0:
+            break
+    with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "resumed.npz") as resumed:
+        assert resumed["resumed"]
+        for name in set(whole.files) - {"resumed"}:
+            np.testing.assert_array_equal(whole[name], resumed[name])
+    return killed
+
+
+def test_a_killed_process_is_resumed_to_the_same_bits(tmp_path):
+    assert killed_again_and_again(tmp_path, 1) == 1
+
+
+@pytest.mark.slow
+def test_ten_kills_in_a_row_change_no_bit(tmp_path):
+    killed_again_and_again(tmp_path, 10)
