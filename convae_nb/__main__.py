@@ -28,7 +28,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="python -m convae_nb", description="Run the chapters.", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="execute a chapter, or all of them", allow_abbrev=False)
-    run.add_argument("chapter", metavar="CHAPTER", help="number (4), stem (04_denoising) or path; all: every chapter, with its defaults")
+    run.add_argument("chapter", metavar="CHAPTER", help="number (3), stem (03_training) or path; all: every chapter, with its defaults")
     run.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="once for each parameter")
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
@@ -41,7 +41,7 @@ def _parser():
 def _run(options):
     if options.chapter == "all":
         if options.parameter or options.output:
-            raise parameters.RefusedError("run all takes no parameters and no --output: run one chapter, or sweep")
+            raise parameters.RefusedError("run all takes no parameters and no --output: name one chapter")
         _run_all(Path("build", "run"))
     else:
         values = parameters.parse(options.parameter)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 _DIGITS = Path(__file__).with_name("files") / "mnist.npz"
+_RESTORE = "the package's own digits are damaged: install it again, or git checkout convae_nb/files/mnist.npz"
 
 # Shape, and SHA-256 of the IDX file of this array in the original distribution, uncompressed.
 _ORIGINAL = {
@@ -146,9 +147,9 @@ def _describe(array):
 
 def _read(path, file):
     """Read the arrays of a `Dataset`, read-only; None for labels that are not there."""
-    cure = "copy it anew, or save arrays of uint8 with np.savez(…, x_train=…, x_test=…)"
+    cure = _RESTORE if path == _DIGITS else "copy it anew, or save arrays of uint8 with np.savez(…, x_train=…, x_test=…)"
     if not path.exists():
-        raise DataError(f"{file} is not there: check the path, {str(path)!r}")
+        raise DataError(f"{file} is not there: {_RESTORE if path == _DIGITS else f'check the path, {str(path)!r}'}")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{file} should be a whole .npz file, found {path.stat().st_size} bytes without a zip archive's end: {cure}")
     arrays = dict.fromkeys(_ORIGINAL)
@@ -159,6 +160,8 @@ def _read(path, file):
             found = archive.files
             for name in [name for name in arrays if name in found]:
                 arrays[name] = np.asarray(archive[name])
+                if name.startswith("y_") and arrays[name].ndim == 2 and arrays[name].shape[1] == 1:
+                    arrays[name] = arrays[name][:, 0]  # as Keras stores the labels of CIFAR-10
                 arrays[name].setflags(write=False)
     except Exception as error:  # zipfile, zlib and NumPy have a dozen errors for damaged bytes
         raise DataError(f"{file}: {name} cannot be read, found {type(error).__name__} ({error}): {cure}") from error
@@ -176,9 +179,7 @@ def _verify(file, name, array):
         return
     same = [f"the original's {other}" for other, (_, known) in _ORIGINAL.items() if known == digest]
     found = same[0] if same else f"{_describe(array)} with SHA-256 {digest}"
-    raise DataError(
-        f"{file}: {name} should be uint8 {shape} with SHA-256 {expected} as an IDX file, found {found}: install the package again"
-    )
+    raise DataError(f"{file}: {name} should be uint8 {shape} with SHA-256 {expected} as an IDX file, found {found}: {_RESTORE}")
 
 
 def _idx_sha256(array):

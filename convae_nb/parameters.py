@@ -5,7 +5,6 @@ module imports neither TensorFlow nor a notebook library, so that a mistake on t
 """
 
 import difflib
-import inspect
 import re
 import typing
 from typing import Annotated
@@ -16,7 +15,7 @@ from pydantic import Field
 # The names that noise.KINDS, models.DECODERS and training.RECIPES explain, without importing them; a test holds them together.
 NOISE_LEVELS = {"gaussian": 2, "speckle": 2, "salt_and_pepper": 1, "poisson": 2, "blur": 5, "occlusion": 1}  # kind: its largest level
 DECODERS = ("nearest",)
-RECIPES = ("original_basic",)
+RECIPES = ("original_basic", "original_denoiser", "fast_basic")
 
 
 class RefusedError(ValueError):
@@ -48,12 +47,14 @@ class Parameters(pydantic.BaseModel):
     1.0
     >>> Parameters(epochs=0)
     Traceback (most recent call last):
-    convae_nb.parameters.RefusedError: epochs must be int, passes over the training digits, 1 to 1000; got 0
+    convae_nb.parameters.RefusedError: epochs must be a whole number (passes over the training digits, 1 to 1000), got 0
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    source: str = Field("mnist", min_length=1, description="where the images come from: mnist, or a file or folder that data.load reads")
+    source: str = Field(
+        "mnist", min_length=1, description="where the images come from: mnist, or the path of a .npz file that data.load reads"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="what every random number of the chapter follows from, 0 to 2147483647")
     recipe: Annotated[str, _one_of(RECIPES)] = Field("original_basic", description="how the network is trained, a name of training.RECIPES")
     epochs: int = Field(3, ge=1, le=1000, description="passes over the training digits, 1 to 1000")
@@ -81,7 +82,7 @@ class Parameters(pydantic.BaseModel):
     def _level_fits_kind(self):
         largest = NOISE_LEVELS[self.noise_kind]
         if self.noise_level > largest:
-            raise ValueError(f"noise_level must be float, 0 to {largest} for noise_kind {self.noise_kind!r}; got {self.noise_level!r}")
+            raise ValueError(f"noise_level must be a number, 0 to {largest} for noise_kind {self.noise_kind!r}, got {self.noise_level!r}")
         return self
 
 
@@ -175,6 +176,9 @@ def _list(text):
 _READERS = {str: str, int: _whole, float: _number, bool: pydantic.TypeAdapter(bool).validate_python, list[int]: _list}
 
 
+_IN_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list[int]: "a list of whole numbers"}
+
+
 def _type_of(name):
     if name not in Parameters.model_fields:
         raise RefusedError(f"there is no parameter {name!r}: {closest(name, Parameters.model_fields)}")
@@ -189,5 +193,5 @@ def _sentence(error, values):
 
 
 def _refusal(name, value):
-    field, kind = Parameters.model_fields[name], inspect.formatannotation(_type_of(name))
-    return f"{name} must be {kind}, {field.description}; got {value!r}"
+    kind, meaning = _IN_WORDS[_type_of(name)], Parameters.model_fields[name].description
+    return f"{name} must be {kind} ({meaning}), got {value!r}"

@@ -107,10 +107,19 @@ def execute(chapter, parameters, output, *, cell_timeout=CELL_TIMEOUT, bar=None)
     """
     path, output = find(chapter), Path(output)
     values = _checked(path, parameters)
+    source = values.get("source", "mnist")
+    if source != "mnist":
+        values["source"] = str(Path(source).absolute())  # the chapter runs in its own folder
+        if not Path(source).is_file():
+            raise RefusedError(f"source must be mnist or the path of a .npz file, got {source!r}: no such file")
     if output.exists() and (output.samefile(path) or not _is_run(output)):
         raise RefusedError(f"output must be a new file or that of an earlier run, got {str(output)!r}: choose another name")
 
-    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=output.parent).close()
+    except OSError as error:
+        raise RefusedError(f"output must be a file that can be written, got {str(output)!r}: {error.strerror}") from None
     import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError

@@ -33,6 +33,19 @@ def outputs(path):
     return [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
 
 
+def test_a_source_is_sought_where_the_command_is_given_and_a_missing_one_is_refused_at_once(write):
+    write("01_small.ipynb", "source: str = 'mnist'  # which", "1")
+    with pytest.raises(RefusedError, match=r"source must be mnist or the path of a .npz file, got 'digits.npz': no such file"):
+        runs.execute(1, {"source": "digits.npz"}, "out/run.ipynb")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such folder")
+def test_an_output_that_cannot_be_written_is_refused_before_the_run(write):
+    write("01_small.ipynb", "seed: int = 0  # seed", "1")
+    with pytest.raises(RefusedError, match=r"output must be a file that can be written, got '/dev/null/run.ipynb'"):
+        runs.execute(1, {}, "/dev/null/run.ipynb")
+
+
 def test_a_run_has_its_parameters_and_its_results_in_the_table(write):
     chapter = write(
         "04_{small}.ipynb",
@@ -41,8 +54,10 @@ def test_a_run_has_its_parameters_and_its_results_in_the_table(write):
         "runs.record(loss=np.float32(0.25) + seed, digits=np.int64(10), learned=np.bool_(True))\nruns.record(text=source)",
     )
     before = chapter.read_bytes()
-    hostile = "'; import os; os._exit(1) #\n\\"
-    runs.execute(4, {"seed": 3, "source": hostile}, "out/run.ipynb")
+    hostile = Path("'; import os; os._exit(1) #\n\\").absolute()
+    hostile.touch()
+    hostile = str(hostile)
+    runs.execute(4, {"seed": 3, "source": Path(hostile).name}, "out/run.ipynb")
     table = runs.collect("out")
     (row,) = table.to_dict("records")
     assert row.pop("seconds") > 0
@@ -112,8 +127,8 @@ def test_leaving_early_is_no_success(write):
     [
         (["1", "-p", "sede=1"], "no parameter 'sede': did you mean 'seed'"),
         (["1", "-p", "epochs=1"], "01_small has no parameter 'epochs': did you mean 'seed'"),
-        (["1", "-p", "seed=-1"], "seed must be int.*0 to 2147483647; got -1"),
-        (["1", "-p", "seed=1.0"], "seed must be int.*got '1.0'"),
+        (["1", "-p", "seed=-1"], "seed must be a whole number .*0 to 2147483647.*got -1"),
+        (["1", "-p", "seed=1.0"], "seed must be a whole number.*got '1.0'"),
         (["1", "-p", "seed"], "name=value, got 'seed'"),
         (["7"], r"no notebook 07_\*\.ipynb"),
         (["01_tiny"], "no notebook 01_tiny.ipynb"),
