@@ -24,6 +24,8 @@ from convae_nb import _checkpoint, _graph_noise, data, metrics, models, noise
 from convae_nb._checkpoint import CheckpointError as CheckpointError
 from convae_nb._tensorflow import keras, tf
 
+_SAVE_EVERY = 10  # seconds between two checkpoints, each of which takes some milliseconds
+
 
 class Recipe(pydantic.BaseModel):
     """How to train: everything but the model and the data. Frozen; ``model_copy(update={"epochs": 3})`` gives a variant.
@@ -214,9 +216,6 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     return Result(history, seconds + time.perf_counter() - started, resumed_from)
 
 
-_SAVE_EVERY = 10  # seconds between two checkpoints, each of which takes some milliseconds
-
-
 def _training_images(model, images):
     """Check images as `data.as_images` does and give them their channel axis, but leave uint8 as it is: a quarter of the memory."""
     if getattr(images, "dtype", None) == np.uint8:
@@ -312,7 +311,7 @@ def _how_far(position, steps, epochs, folder):
 
 def _identity(model, recipe, images):
     """What tells a run from others: no checkpoint of another recipe, model or data is taken for its own."""
-    data_ = {"shape": list(images.shape), "type": str(images.dtype), "sha256": hashlib.sha256(images).hexdigest()}
+    data_ = {"shape": list(images.shape), "type": str(images.dtype), "sha256": hashlib.sha256(np.ascontiguousarray(images)).hexdigest()}
     return {"recipe": recipe.model_dump(mode="json"), "model": _structure(model.get_config()), "data": data_}
 
 
