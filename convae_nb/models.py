@@ -109,7 +109,7 @@ def _check(filters, decoder, image_shape, kernel_size, seed):
 
     if not sequence(filters, range(1, 6)):
         raise ValueError(f"filters must be 1 to 5 whole numbers of at least 1, a depth each, got {filters!r}")
-    if decoder not in DECODERS:
+    if not isinstance(decoder, str) or decoder not in DECODERS:
         closest = difflib.get_close_matches(str(decoder), DECODERS, n=1, cutoff=0)[0]
         raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, got {decoder!r}: did you mean {closest!r}?")
     if not sequence(image_shape, [3]) or min(image_shape[:2]) < 8 or image_shape[2] not in (1, 3):
@@ -148,6 +148,8 @@ def predict(model, images, batch_size=500):
     images = data.as_images(images)
     if images.shape[1:] != tuple(model.input_shape[1:]):
         raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, got {images.shape[1:]}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     # Compiled once a model, for any number of images, and kept with it: an explorer calls this at every move of a slider.
     if not hasattr(model, "_predict"):
         signature = tf.TensorSpec((None, *images.shape[1:]), tf.float32)

@@ -164,7 +164,7 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     data.DataError
         If the images are not images, before the first step.
     ValueError
-        If they do not fit the model, the recipe is not valid, or none are left to train on.
+        If dataset or recipe are something else, the images do not fit the model, the recipe is not valid, or none are left to train on.
     CheckpointError
         If the folder holds another run, or cannot be written.
     FloatingPointError
@@ -178,6 +178,10 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     Every epoch takes each image once. Order and noise depend on the recipe's seed, the epoch and the step alone. On the same machine,
     with the same versions and number of threads, two runs end with the same bits.
     """
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe, such as RECIPES['original_basic'], got {recipe!r}")
+    if not isinstance(dataset, data.Dataset):
+        raise ValueError(f"dataset must be a data.Dataset, such as data.load() gives, got {type(dataset).__name__}")
     recipe = Recipe(**dict(recipe))
     images = _training_images(model, dataset.x_train)
     kept = len(images) - recipe.validation

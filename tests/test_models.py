@@ -119,6 +119,7 @@ def test_a_saved_model_gives_the_same_output_in_a_new_process(tmp_path, digits, 
         ({"filters": (16, 8.0)}, "filters must be"),
         ({"decoder": "nearst"}, "decoder must be one of .*, got 'nearst': did you mean 'nearest'"),
         ({"decoder": None}, "decoder must be one of"),
+        ({"decoder": ["nearest"]}, "decoder must be one of"),
         ({"image_shape": (7, 28, 1)}, r"image_shape must be .* at least 8 pixels a side and 1 or 3 channels, got \(7, 28, 1\)"),
         ({"image_shape": (28, 28, 2)}, "image_shape must be"),
         ({"image_shape": (28, 28)}, "image_shape must be"),
@@ -146,6 +147,11 @@ def test_reconstruct_is_the_sigmoid_of_the_logits_whatever_the_batches(digits):
 def test_reconstruct_refuses_images_of_another_shape(digits):
     with pytest.raises(ValueError, match=r"the model takes images of shape \(28, 28, 1\), got \(20, 28, 1\)"):
         models.reconstruct(models.build_autoencoder(), digits[:2, :20])
+
+
+def test_batches_of_no_image_are_refused(digits):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        models.predict(models.build_autoencoder(), digits[:2], batch_size=0)
 
 
 def test_layer_table_counts_what_keras_counts():

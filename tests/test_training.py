@@ -148,6 +148,14 @@ def test_a_bad_recipe_names_field_value_and_what_is_allowed(dataset, field, valu
         training.Recipe(epoch_count=3, epochs=1, batch_size=1, learning_rate=0.1)
 
 
+def test_a_name_or_an_array_in_the_wrong_place_is_refused_in_a_sentence(dataset):
+    model = models.build_autoencoder()
+    with pytest.raises(ValueError, match=r"recipe must be a Recipe, such as .*, got 'original_basic'"):
+        training.train(model, dataset, "original_basic")
+    with pytest.raises(ValueError, match=r"dataset must be a data.Dataset, such as data.load\(\) gives, got ndarray"):
+        training.train(model, dataset.x_train, RECIPE)
+
+
 def test_holding_out_everything_is_refused(dataset):
     with pytest.raises(ValueError, match="validation=700 leaves none of the 700 training images"):
         trained(dataset, validation=700)
