@@ -21,6 +21,9 @@ test-all:  ## the same, and the slow tests
 notebooks: .venv/installed  ## execute the stored chapters again, in place
 	.venv/bin/python -m convae_nb store
 
+reference: .venv/installed  ## train the reference runs, to be stored; killed, it goes on where it was
+	.venv/bin/python -m convae_nb reference
+
 images: .venv/installed  ## draw the pictures of the README
 	.venv/bin/python images/make.py
 
@@ -30,7 +33,7 @@ pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: m
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run lab test test-all notebooks images pins
+.PHONY: help run lab test test-all notebooks reference images pins
 
 .venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	.venv/bin/python -m pip install -r requirements.txt

@@ -32,6 +32,9 @@ def _parser():
     run.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="once for each parameter")
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
+    reference = commands.add_parser("reference", help="train the reference runs and store their weights", allow_abbrev=False)
+    reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all")
+    reference.set_defaults(command=_reference)
     store = commands.add_parser("store", help="execute notebooks in place, as they are to be stored", allow_abbrev=False)
     store.add_argument("chapters", metavar="CHAPTER", nargs="*", help="number, stem or path; none: all of them, and the solutions")
     store.set_defaults(command=lambda options: runs.store(options.chapters))
@@ -50,6 +53,13 @@ def _run(options):
         with runs.progress([path]) as bar:
             runs.execute(path, values, output, bar=bar)
         print(f"Look in {output}")
+
+
+def _reference(options):
+    from convae_nb import pretrained  # brings TensorFlow in, which the other commands do not need
+
+    for name in options.names or pretrained.NAMES:
+        pretrained.make(name, Path("build", "reference"))
 
 
 def _run_all(folder):

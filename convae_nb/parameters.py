@@ -45,9 +45,9 @@ class Parameters(pydantic.BaseModel):
     --------
     >>> Parameters(noise_level=1).noise_level
     1.0
-    >>> Parameters(epochs=0)
+    >>> Parameters(epochs=-1)
     Traceback (most recent call last):
-    convae_nb.parameters.RefusedError: epochs must be a whole number (passes over the training digits, 1 to 1000), got 0
+    convae_nb.parameters.RefusedError: epochs must be a whole number (passes over the training digits, ...), got -1
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -56,8 +56,8 @@ class Parameters(pydantic.BaseModel):
         "mnist", min_length=1, description="where the images come from: mnist, or the path of a .npz file that data.load reads"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="what every random number of the chapter follows from, 0 to 2147483647")
-    recipe: Annotated[str, _one_of(RECIPES)] = Field("original_basic", description="how the network is trained, a name of training.RECIPES")
-    epochs: int = Field(3, ge=1, le=1000, description="passes over the training digits, 1 to 1000")
+    recipe: Annotated[str, _one_of(RECIPES)] = Field("fast_basic", description="how the network is trained, a name of training.RECIPES")
+    epochs: int = Field(0, ge=0, le=1000, description="passes over the training digits, 0 to 1000; 0: as many as the recipe has")
     filters: list[Annotated[int, Field(ge=1, le=512)]] = Field(
         [16, 8, 8], min_length=1, max_length=5, description="feature maps after each of the encoder's 1 to 5 convolutions, each 1 to 512"
     )

@@ -1,8 +1,8 @@
-"""Draw the pictures of README.md: `make images`. It trains the basic model by the original's recipe, some minutes on two cores."""
+"""Draw the pictures of README.md: `make images`."""
 
 from pathlib import Path
 
-from convae_nb import data, models, plots, training
+from convae_nb import data, models, plots, pretrained
 
 
 def save(figure, name):
@@ -10,10 +10,7 @@ def save(figure, name):
     figure.savefig(Path(__file__).with_name(name), dpi=200, metadata={"Software": None})
 
 
-dataset = data.load()
-model = models.build_autoencoder()
+model = pretrained.load("original_basic")
+digits = data.as_images(data.load().x_test[:10])
 save(plots.network(models.layer_table(model)), "network.png")
-
-training.train(model, dataset, training.RECIPES["original_basic"])
-digits = data.as_images(dataset.x_test[:10])
 save(plots.image_rows({"digits": digits, "reconstructed": models.reconstruct(model, digits)}), "reconstructions.png")

@@ -22,7 +22,7 @@ CHAPTERS = sorted(Path(__file__).parents[1].joinpath("notebooks").glob("*.ipynb"
         ("seed", "3"),
         ("seed", -1),
         ("seed", 2**31),
-        ("epochs", 0),
+        ("epochs", -1),
         ("epochs", 1001),
         ("filters", []),
         ("filters", [8] * 6),
@@ -53,7 +53,7 @@ def test_a_value_outside_the_vocabulary_is_refused_in_one_sentence_with_its_name
     ("name", "values"),
     [
         ("seed", [0, 2**31 - 1]),
-        ("epochs", [1, 1000]),
+        ("epochs", [0, 1000]),
         ("filters", [[1], [512] * 5]),
         ("kernel_size", [1, 2, 9]),
         ("noise_level", [0, 2, 0.5]),
