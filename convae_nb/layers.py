@@ -73,8 +73,11 @@ class UpsampleConv2D(keras.layers.Conv2D):
     def call(self, inputs):
         (height, width), whole = self._output_size(inputs.shape[1:3])
         if whole:
-            # Padding as 'same' pads the resized map; Keras's own 'same' would be off by one pixel for even kernels.
-            padding = [[0, 0], *([size // 2, (size - 1) // 2] for size in self.kernel_size), [0, 0]]
+            # Padding as 'same' pads the resized map. The transposed convolution's own 'same' is that for odd kernels, and the only one
+            # that oneDNN's fast kernels know; for even ones it would be off by a pixel.
+            padding = "SAME"
+            if not all(size % 2 for size in self.kernel_size):
+                padding = [[0, 0], *([size // 2, (size - 1) // 2] for size in self.kernel_size), [0, 0]]
             shape = (tf.shape(inputs)[0], height, width, self.filters)
             outputs = tf.nn.conv2d_transpose(inputs, _tied(self.kernel), shape, 2, padding)
         else:

@@ -33,6 +33,7 @@ def test_the_recipe_is_the_originals():
         "schedule": "constant",
         "noise_kind": "gaussian",
         "noise_level": 0.0,
+        "precision": "float32",
         "validation": 0,
     }
 
@@ -98,6 +99,29 @@ def test_training_goes_on_from_the_weights_that_are_there(dataset):
     model, first = trained(dataset)
     second = training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "batch_size": 100}), progress=False)
     assert second.history["loss"][0] < 0.9 * first.history["loss"][0]
+
+
+def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatch):
+    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: True)  # elsewhere it is slow, but it is there
+    model, result = trained(dataset, precision="bfloat16")
+    other, exact = trained(dataset)
+    assert result.history["loss"] != exact.history["loss"]
+    assert result.history["loss"] == pytest.approx(exact.history["loss"], rel=3e-3)  # bfloat16 keeps 8 bits: 0.4 % a number
+    assert not any(map(np.array_equal, model.get_weights(), other.get_weights()))
+
+
+def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeypatch):
+    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: True)
+    model, _ = trained(dataset, precision="bfloat16")
+    again = models.build_autoencoder()
+    again.set_weights(model.get_weights())
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    np.testing.assert_array_equal(models.predict(model, dataset.x_test[:50]), models.predict(again, dataset.x_test[:50]))
+
+
+def test_where_the_processor_has_no_bfloat16_steps_are_float32(dataset, monkeypatch):
+    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: False)
+    assert trained(dataset, precision="bfloat16")[1].history == trained(dataset)[1].history
 
 
 def test_images_held_out_are_the_last_and_are_not_trained_on(dataset):
