@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,28 @@ def test_a_failed_write_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert _checkpoint.read(tmp_path)[1] == {"epoch": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    command = [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small disk, and on Linux")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_really_full_keeps_the_checkpoint_before_it(small_disk):
+    _checkpoint.write(small_disk, [np.zeros(2000)], {"epoch": 1})
+    with pytest.raises(training.CheckpointError, match=r"could not be written .*No space left on device.*: the one before it is kept"):
+        _checkpoint.write(small_disk, [np.ones(9000)], {"epoch": 2})
+    assert _checkpoint.read(small_disk)[1] == {"epoch": 1}
+    assert [file.name for file in small_disk.iterdir()] == ["checkpoint.npz"]
 
 
 CHILD = """
