@@ -12,7 +12,9 @@ import pytest
 
 from convae_nb import _checkpoint, data, models, training
 
-RECIPE = training.RECIPES["fast_basic"].model_copy(update={"epochs": 2, "batch_size": 20, "validation": 50, "noise_level": (0.1, 0.6)})
+RECIPE = training.RECIPES["fast_basic"].model_copy(
+    update={"epochs": 2, "batch_size": 20, "validation": 50, "noise_level": (0.1, 0.6), "start_at_mean": True}
+)
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ def test_the_recipe_is_the_originals():
         "schedule": "constant",
         "noise_kind": "gaussian",
         "noise_level": 0.0,
+        "start_at_mean": False,
         "precision": "float32",
         "validation": 0,
     }
@@ -99,6 +100,24 @@ def test_training_goes_on_from_the_weights_that_are_there(dataset):
     model, first = trained(dataset)
     second = training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "batch_size": 100}), progress=False)
     assert second.history["loss"][0] < 0.9 * first.history["loss"][0]
+
+
+def test_a_start_at_the_mean_is_a_logits_bias_that_predicts_the_mean_pixel(dataset):
+    tiny = {"learning_rate": 1e-12, "start_at_mean": True}
+    model, result = trained(dataset, **tiny)
+    mean = dataset.x_train.mean() / 255
+    predicted = 1 / (1 + np.exp(-model.weights[-1].numpy()))
+    np.testing.assert_allclose(predicted, [mean], rtol=1e-5)
+    for weight, start in zip(model.get_weights()[:-1], models.build_autoencoder().get_weights()[:-1], strict=True):
+        np.testing.assert_allclose(weight, start, atol=1e-10)
+    assert result.history["loss"][0] < trained(dataset, learning_rate=1e-12)[1].history["loss"][0]
+
+
+def test_a_start_at_the_mean_leaves_a_bias_that_was_trained_already(dataset):
+    model = models.build_autoencoder()
+    model.weights[-1].assign([0.25])
+    training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "learning_rate": 1e-12, "start_at_mean": True}), progress=False)
+    np.testing.assert_allclose(model.weights[-1], [0.25])
 
 
 def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatch):
