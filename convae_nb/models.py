@@ -5,6 +5,8 @@ Udacity's deep-learning repository, ``autoencoder/Convolutional_Autoencoder``, 2
 """
 
 import difflib
+import functools
+import math
 import numbers
 
 import numpy as np
@@ -14,15 +16,46 @@ from scipy import special
 from convae_nb import data, layers
 from convae_nb._tensorflow import keras, tf
 
-_PLAIN = {"padding": "same", "data_format": "channels_last", "dtype": "float32"}
+_MAPS = {"data_format": "channels_last", "dtype": "float32"}
+_PLAIN = {"padding": "same", **_MAPS}
 
 
 def _nearest(maps, filters, kernel_size, target_size, **options):
     return layers.UpsampleConv2D(filters, kernel_size, target_size=target_size, **options)(maps)
 
 
+def _bilinear(maps, filters, kernel_size, target_size, *, name, **options):
+    # Cropped before the convolution, as `_nearest` is, so that the two differ in nothing but the interpolation.
+    maps = keras.layers.UpSampling2D(2, interpolation="bilinear", **_MAPS, name=f"{name}_resize")(maps)
+    return keras.layers.Conv2D(filters, kernel_size, **_PLAIN, name=name, **options)(_cropped(maps, target_size, name))
+
+
+def _transposed(maps, filters, kernel_size, target_size, *, side, name, **options):
+    # Its kernel has a side of its own, whatever the `kernel_size` of the other convolutions.
+    maps = keras.layers.Conv2DTranspose(filters, side, 2, **_PLAIN, name=name, **options)(maps)
+    return _cropped(maps, target_size, name)
+
+
+def _subpixel(maps, filters, kernel_size, target_size, **options):
+    return layers.SubpixelConv2D(filters, kernel_size, target_size=target_size, **options)(maps)
+
+
+def _cropped(maps, target_size, name):
+    bottom, right = (size - target for size, target in zip(maps.shape[1:3], target_size, strict=True))
+    if bottom or right:
+        maps = keras.layers.Cropping2D(((0, bottom), (0, right)), **_MAPS, name=f"{name}_crop")(maps)
+    return maps
+
+
 # The ways up by 2. Each takes feature maps to `filters` maps of exactly `target_size`; `options` are those of a Keras layer.
-DECODERS = {"nearest": _nearest}
+DECODERS = {
+    "nearest": _nearest,  # nearest-neighbour resize, then convolution
+    "bilinear": _bilinear,  # bilinear resize (half-pixel centres), then convolution
+    "transposed_3x3": functools.partial(_transposed, side=3),  # transposed convolution of stride 2, which does not divide its kernel
+    "transposed_4x4": functools.partial(_transposed, side=4),  # one whose kernel it divides
+    "transposed_2x2": functools.partial(_transposed, side=2),  # one whose kernel it equals
+    "subpixel": _subpixel,  # convolution to four times the maps, laid side by side
+}
 
 
 def build_autoencoder(filters=(16, 8, 8), decoder="nearest", image_shape=(28, 28, 1), kernel_size=3, seed=0, output_convolution=True):
@@ -38,11 +71,13 @@ def build_autoencoder(filters=(16, 8, 8), decoder="nearest", image_shape=(28, 28
     filters : sequence of int
         Feature maps after each of the encoder's 1 to 5 convolutions.
     decoder : str
-        The way up, a key of `DECODERS`.
+        The way up, a key of `DECODERS`: "nearest" (as in 2018) or "bilinear", a resize followed by a convolution; "transposed_3x3",
+        "transposed_4x4" or "transposed_2x2", a transposed convolution of stride 2 [2]_; "subpixel", a `layers.SubpixelConv2D`. An odd
+        size is cropped from the doubled one, bottom and right.
     image_shape : tuple of int, (height, width, channels)
         At least 8 pixels a side, and 1 or 3 channels.
     kernel_size : int
-        Side of every convolution's square kernel, in pixels.
+        Side of every convolution's square kernel, in pixels; the transposed ones have the side that their name says.
     seed : int
         The starting weights follow from it alone; no global random state is read or set.
     output_convolution : bool
@@ -62,6 +97,7 @@ def build_autoencoder(filters=(16, 8, 8), decoder="nearest", image_shape=(28, 28
     References
     ----------
     .. [1] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
+    .. [2] A. Odena et al., "Deconvolution and Checkerboard Artifacts", Distill, 2016, doi:10.23915/distill.00003.
 
     Examples
     --------
@@ -182,8 +218,9 @@ def layer_table(model):
     DataFrame
         A row a layer, indexed by its name, and these columns: "part" (encoder or decoder); "output" (height, width, channels);
         "values", the product of these; "share", values over the image's, in percent (the code is the row before the decoder's
-        first); "weights"; "multiply-adds" of one image, in the plain formulation, zero padding counted as pixels; "sees", the
-        side of the square of input pixels that one output value depends on away from the border, as far as the image goes on.
+        first); "weights"; "multiply-adds" of one image, in the plain formulation: a resize before its convolution, zero padding counted
+        as pixels, and so what a transposed convolution paints beyond its output; "sees", the side of the square of input pixels that
+        one output value depends on away from the border, as far as the image goes on.
 
     Examples
     --------
@@ -195,24 +232,32 @@ def layer_table(model):
     multiply-adds            0
     sees                    22
     """
-    image_values = np.prod(model.input_shape[1:])
+    image_values = math.prod(model.input_shape[1:])
     rows, path = {}, []
     for part in ("encoder", "decoder"):
         for layer in model.get_layer(part).layers[1:]:
             output = tuple(map(int, layer.output.shape[1:]))
-            weights = [tuple(weight.shape) for weight in layer.weights]
             path.append(layer)
-            products = np.prod(weights[0]) * np.prod(output[:2]) if weights else 0
             rows[layer.name] = {
                 "part": part,
                 "output": output,
-                "values": int(np.prod(output)),
-                "share": 100 * np.prod(output) / image_values,
-                "weights": int(sum(map(np.prod, weights))),
-                "multiply-adds": int(products),
+                "values": math.prod(output),
+                "share": 100 * math.prod(output) / image_values,
+                "weights": layer.count_params(),
+                "multiply-adds": _multiply_adds(layer),
                 "sees": _receptive_field(path),
             }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer")
+
+
+def _multiply_adds(layer):
+    if isinstance(layer, keras.layers.UpSampling2D):
+        return 4 * math.prod(layer.output.shape[1:])  # each a weighted mean of 2x2 pixels: it is bilinear
+    if not layer.weights:
+        return 0
+    # A kernel is applied once a pixel: of the resized map, or else of what comes in.
+    maps = layer.output if isinstance(layer, layers.UpsampleConv2D) else layer.input
+    return math.prod(layer.kernel.shape) * math.prod(maps.shape[1:3])
 
 
 def _receptive_field(path):
@@ -220,8 +265,21 @@ def _receptive_field(path):
     for layer in reversed(path):
         if isinstance(layer, keras.layers.MaxPooling2D):
             side *= 2
-        else:
+        elif width := _painted(layer):
+            side = (side + width) // 2  # so many squares of that width, 2 apart, reach into that many pixels, at most
+        elif layer.weights:
             side += layer.kernel_size[0] - 1
-        if isinstance(layer, layers.UpsampleConv2D):
-            side = side // 2 + 1  # so many pixels lie under that many resized ones, at most
     return side
+
+
+def _painted(layer):
+    """Side of the square of output pixels that one pixel reaches into, for a layer that doubles the size; None for others."""
+    match layer:
+        case keras.layers.UpSampling2D():  # bilinear
+            return 4
+        case keras.layers.Conv2DTranspose():
+            return layer.kernel_size[0]
+        case layers.UpsampleConv2D():
+            return layer.kernel_size[0] + 1
+        case layers.SubpixelConv2D():
+            return 2 * layer.kernel_size[0]

@@ -253,7 +253,8 @@ def network(table):
     shapes = [table["output"].iloc[-1], *table["output"]]
     code = int((table["part"] == "encoder").sum())
     depths, largest = code // 2, max(shapes[0][:2])
-    kinds = ["convolution", "max-pooling"] * depths + ["upsampling"] * depths + ["convolution"] * (len(table) - 3 * depths)
+    ways_up = ["convolution" if name == "logits" and f"up{depths}" in table.index else "upsampling" for name in table.index[code:]]
+    kinds = ["convolution", "max-pooling"] * depths + ways_up
     colours = {"images": "0.75", "convolution": _COLOURS[0], "max-pooling": _COLOURS[1], "upsampling": _COLOURS[2]}
     slant, gap, thickness = np.array([0.34, 0.24]), 0.17, 1.5 / sum(shape[2] for shape in shapes)
 
@@ -268,7 +269,8 @@ def network(table):
         for strength, (start, one, other) in faces.items():
             outline = [start, start + one, start + one + other, start + other]
             axes.add_patch(plt.Polygon(outline, facecolor=(colours[kind], strength), edgecolor="0.2", linewidth=0.6, joinstyle="round"))
-        axes.text(left + span / 2, -0.72, f"{name}\n{height}×{width}\n×{maps}", ha="center", va="top", fontsize=7.5, linespacing=1.3)
+        label = "\n".join([*name.split("_"), f"{height}×{width}", f"×{maps}"])
+        axes.text(left + span / 2, -0.72, label, ha="center", va="top", fontsize=7.5, linespacing=1.3)
         spans.append((left, left + span))
         left += span + gap
     axes.text(sum(spans[code]) / 2, 0.75, f"{table['values'].iloc[code - 1]}\nnumbers", ha="center", va="top", fontsize=7.5)
@@ -278,7 +280,7 @@ def network(table):
     for kind in dict.fromkeys(kinds):
         axes.add_patch(plt.Polygon([(0, 0)], facecolor=(colours[kind], 0.55), edgecolor="0.2", linewidth=0.6, label=kind))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3, frameon=False, fontsize=8)
-    axes.set(xlim=(-0.05, left - gap + 0.05), ylim=(-1.2, 0.95), aspect="equal")
+    axes.set(xlim=(-0.05, left - gap + 0.05), ylim=(-1.2 - 0.13 * any("_" in name for name in table.index), 0.95), aspect="equal")
     axes.set_axis_off()
     plt.close(fig)
     return fig

@@ -20,7 +20,13 @@ from convae_nb._tensorflow import keras, tf
 _FOLDER = Path(__file__).with_name("weights")
 _BASIC, _DENOISER = [16, 8, 8], [32, 32, 16]
 # The model's filters, and with how many seeds it was trained; all on all 60,000 digits.
-_RUNS = {"original_basic": (_BASIC, 3), "fast_basic": (_BASIC, 5), "original_denoiser": (_DENOISER, 1)}
+_RUNS = {
+    "original_basic": (_BASIC, 3),
+    "fast_basic": (_BASIC, 5),
+    "original_denoiser": (_DENOISER, 1),
+    "fast_denoiser": (_DENOISER, 5),
+    "range_denoiser": (_DENOISER, 1),
+}
 # What a model that learned on noisy digits is measured on, whatever levels it saw.
 _TEST_LEVEL = 0.5
 

@@ -8,6 +8,7 @@ from convae_nb import data, models
 from convae_nb._tensorflow import keras, tf
 
 BASIC, DENOISER = (16, 8, 8), (32, 32, 16)
+SIDES = {"transposed_3x3": 3, "transposed_4x4": 4, "transposed_2x2": 2}  # of the transposed convolutions' kernels
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,75 @@ def test_the_code_is_4x4x8_and_the_parts_compose(digits):
     np.testing.assert_array_equal(model.get_layer("decoder")(code), model(digits[:10]))
 
 
+def convolved(maps, kernel):
+    """'same' convolution of maps (height, width, in) with a kernel (k, k, in, out)."""
+    side = len(kernel)
+    padded = np.pad(maps, [((side - 1) // 2, side // 2)] * 2 + [(0, 0)])
+    return np.einsum("yxiuv,uvio->yxo", np.lib.stride_tricks.sliding_window_view(padded, (side, side), (0, 1)), kernel)
+
+
+def resized_bilinearly(maps):
+    def along(values):
+        positions = (np.arange(2 * len(values)) + 0.5) / 2 - 0.5  # of the pixels' centres, in pixels of the input
+        return np.interp(positions, np.arange(len(values)), values)
+
+    return np.apply_along_axis(along, 1, np.apply_along_axis(along, 0, maps))
+
+
+def painted(maps, kernel):
+    """Transposed convolution of stride 2 with a kernel (k, k, out, in): each pixel adds its square; then 'same' cuts k - 2 pixels off."""
+    height, width, _ = maps.shape
+    side, before = len(kernel), (len(kernel) - 2) // 2
+    canvas = np.zeros((2 * height + side, 2 * width + side, kernel.shape[2]))
+    for row, column in np.ndindex(height, width):
+        canvas[2 * row : 2 * row + side, 2 * column : 2 * column + side] += kernel @ maps[row, column]
+    return canvas[before : before + 2 * height, before : before + 2 * width]
+
+
+def interleaved(maps, kernel):
+    phases = np.split(convolved(maps, kernel), 4, axis=-1)
+    outputs = np.empty((2 * len(maps), 2 * len(maps[0]), phases[0].shape[-1]))
+    for (row, column), phase in zip(np.ndindex(2, 2), phases, strict=True):
+        outputs[row::2, column::2] = phase
+    return outputs
+
+
+BY_HAND = {
+    "nearest": lambda maps, kernel, height, width: convolved(maps.repeat(2, 0).repeat(2, 1)[:height, :width], kernel),
+    "bilinear": lambda maps, kernel, height, width: convolved(resized_bilinearly(maps)[:height, :width], kernel),
+    "subpixel": lambda maps, kernel, height, width: interleaved(maps, kernel)[:height, :width],
+} | dict.fromkeys(SIDES, lambda maps, kernel, height, width: painted(maps, kernel)[:height, :width])
+
+
+@pytest.mark.parametrize("decoder", models.DECODERS)
+@pytest.mark.parametrize(("kernel_size", "target_size"), [(3, (8, 10)), (2, (7, 9)), (5, (8, 9))])
+def test_a_way_up_is_what_its_name_says_cropped_bottom_and_right(decoder, kernel_size, target_size):
+    rng = np.random.default_rng(0)
+    inputs = keras.Input((4, 5, 3))
+    model = keras.Model(inputs, models.DECODERS[decoder](inputs, 2, kernel_size, target_size, name="up", activation="relu"))
+    model.set_weights([rng.normal(size=weight.shape) for weight in model.weights])
+    kernel, bias = model.get_weights()
+    assert len(kernel) == SIDES.get(decoder, kernel_size)
+    maps = rng.normal(size=(4, 5, 3))
+    expected = np.maximum(BY_HAND[decoder](maps, kernel, *target_size) + bias, 0)
+    np.testing.assert_allclose(model(maps[None])[0], expected, rtol=0, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize(
+    ("decoder", "weights"),
+    [
+        ("nearest", 4385),
+        ("bilinear", 4385),
+        ("transposed_3x3", 4385),
+        ("transposed_4x4", 6177),
+        ("transposed_2x2", 3105),
+        ("subpixel", 11297),
+    ],
+)
+def test_the_basic_model_has_as_many_weights_as_its_way_up_needs(decoder, weights):
+    assert models.build_autoencoder(decoder=decoder).count_params() == weights
+
+
 @pytest.mark.parametrize("decoder", models.DECODERS)
 @pytest.mark.parametrize(
     ("image_shape", "depths", "kernel_size"),
@@ -56,13 +126,18 @@ def test_the_code_is_4x4x8_and_the_parts_compose(digits):
 @pytest.mark.parametrize("output_convolution", [True, False])
 def test_any_size_comes_back_exactly_and_learns(decoder, image_shape, depths, kernel_size, output_convolution):
     model = models.build_autoencoder((4, 3, 2, 3, 2)[:depths], decoder, image_shape, kernel_size, 0, output_convolution)
-    images = np.random.default_rng(0).uniform(size=(2, *image_shape)).astype("float32")
-    with tf.GradientTape() as tape:
-        logits = model(images)
-        loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(images, logits))
+    images = np.random.default_rng(0).uniform(size=(2, *image_shape)).astype("float32") ** 2  # darker than the grey of logits 0
+    losses = []
+    for _ in range(2):
+        with tf.GradientTape() as tape:
+            logits = model(images)
+            losses.append(tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(images, logits)))
+        gradients = tape.gradient(losses[-1], model.trainable_variables)
+        assert all(gradient is not None for gradient in gradients)
+        keras.optimizers.SGD(0.1).apply(gradients, model.trainable_variables)
     assert logits.shape == images.shape
     assert logits.dtype == "float32"
-    assert all(gradient is not None for gradient in tape.gradient(loss, model.trainable_variables))
+    assert losses[1] < losses[0]
 
 
 def test_without_output_convolution_the_logits_can_be_negative():
@@ -95,18 +170,54 @@ def test_weights_follow_from_the_seed_alone_and_the_global_state_is_left_alone()
     assert len({kernel.ravel()[0] for kernel in first}) == len(first), "each kernel has a seed of its own"
 
 
-@pytest.mark.parametrize("decoder", models.DECODERS)
-def test_a_saved_model_gives_the_same_output_in_a_new_process(tmp_path, digits, decoder):
-    model = models.build_autoencoder(decoder=decoder)
-    model.save(tmp_path / "model.keras")
+def test_kernels_are_drawn_first_layer_first_each_by_its_own_number_of_the_seed():
+    # Reference runs start from these weights: another order would make them other runs.
+    kernels = models.build_autoencoder(seed=3).get_weights()[::2]
+    for kernel, seed in zip(kernels, np.random.SeedSequence(3).generate_state(7), strict=True):
+        np.testing.assert_array_equal(kernel, keras.initializers.GlorotUniform(seed=int(seed))(kernel.shape))
+
+
+def test_a_seed_starts_all_ways_up_alike():
+    starts = {decoder: models.build_autoencoder(decoder=decoder, seed=3).get_weights() for decoder in models.DECODERS}
+    for weights in starts.values():  # the encoder and the output convolution
+        assert all(map(np.array_equal, weights[:6] + weights[12:], starts["nearest"][:6] + starts["nearest"][12:]))
+    assert all(map(np.array_equal, starts["bilinear"], starts["nearest"]))
+    for four, one in zip(starts["subpixel"][6:12:2], starts["nearest"][6:12:2], strict=True):
+        np.testing.assert_array_equal(four, np.concatenate([one] * 4, axis=-1))
+
+
+def test_every_way_up_stays_float32_and_channels_last_whatever_keras_is_told():
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        built = [models.build_autoencoder(decoder=decoder) for decoder in models.DECODERS]
+        outputs = [model(np.zeros((1, 28, 28, 1), "float32")) for model in built]
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_dtype_policy("float32")
+    assert {(output.shape, output.dtype.name) for output in outputs} == {((1, 28, 28, 1), "float32")}
+    computed = [layer for model in built for part in model.layers[1:] for layer in part.layers[1:]]
+    assert {layer.compute_dtype for layer in computed} == {"float32"}
+
+
+def test_saved_models_and_weights_give_the_same_outputs_in_a_new_process(tmp_path, digits):
+    saved = {decoder: models.build_autoencoder(decoder=decoder) for decoder in models.DECODERS}
+    for decoder, model in saved.items():
+        model.save(tmp_path / f"{decoder}.keras")
+        model.save_weights(tmp_path / f"{decoder}.weights.h5")
     np.save(tmp_path / "digits.npy", digits[:10])
     code = (
-        "import sys, numpy as np, convae_nb.models, keras; folder = sys.argv[1]\n"
-        "model = keras.saving.load_model(folder + '/model.keras')\n"
-        "np.save(folder + '/logits.npy', model(np.load(folder + '/digits.npy')))"
+        "import sys, pathlib, numpy as np, convae_nb.models, keras; folder = pathlib.Path(sys.argv[1])\n"
+        "digits = np.load(folder / 'digits.npy')\n"
+        "for decoder in sys.argv[2:]:\n"
+        "    whole = keras.saving.load_model(folder / f'{decoder}.keras')\n"
+        "    filled = convae_nb.models.build_autoencoder(decoder=decoder, seed=1)\n"
+        "    filled.load_weights(folder / f'{decoder}.weights.h5')\n"
+        "    np.save(folder / f'{decoder}.npy', [whole(digits), filled(digits)])"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), model(digits[:10]))
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), *saved], check=True)
+    for decoder, model in saved.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{decoder}.npy"), [model(digits[:10])] * 2)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +228,11 @@ def test_a_saved_model_gives_the_same_output_in_a_new_process(tmp_path, digits, 
         ({"filters": (16, 0)}, "filters must be"),
         ({"filters": 16}, "filters must be .* got 16"),
         ({"filters": (16, 8.0)}, "filters must be"),
-        ({"decoder": "nearst"}, "decoder must be one of .*, got 'nearst': did you mean 'nearest'"),
+        (
+            {"decoder": "nearst"},
+            "decoder must be one of nearest, bilinear, transposed_3x3, transposed_4x4, transposed_2x2, subpixel, got 'nearst': "
+            "did you mean 'nearest'",
+        ),
         ({"decoder": None}, "decoder must be one of"),
         ({"decoder": ["nearest"]}, "decoder must be one of"),
         ({"image_shape": (7, 28, 1)}, r"image_shape must be .* at least 8 pixels a side and 1 or 3 channels, got \(7, 28, 1\)"),
@@ -164,20 +279,41 @@ def test_layer_table_counts_what_keras_counts():
     assert table.loc["up2", "multiply-adds"] == 14 * 14 * 9 * 16 * 32
 
 
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("depths", [1, 2])
-def test_layer_table_sees_as_far_as_the_gradient_reaches(depths, kernel_size):
-    model = models.build_autoencoder((2, 2)[:depths], image_shape=(64, 64, 1), kernel_size=kernel_size)
-    # All-positive weights and an image that rises to the right let every path through, max-pooling's in a known corner.
-    model.set_weights([np.full_like(weight, 0.01) for weight in model.get_weights()])
-    side = 0
-    for row in range(28, 36):
-        reached = np.zeros(64, dtype=bool)
-        for corner in (1, -1):  # max-pooling passes the gradient to one corner of its window: let it be each in turn
-            images = tf.constant(np.add.outer(np.arange(64.0), np.arange(64.0))[::corner, ::corner][None, :, :, None] + 1, tf.float32)
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                value = model(images)[0, row, row, 0]
-            reached |= np.any(tape.gradient(value, images)[0, :, :, 0] != 0, axis=1)
-        side = max(side, np.ptp(np.flatnonzero(reached)) + 1)
-    assert models.layer_table(model).loc["logits", "sees"] == side
+@pytest.mark.parametrize(
+    ("decoder", "products"),
+    [
+        *[(resize, 14 * 14 * 9) for resize in ("nearest", "bilinear")],
+        *[(decoder, 7 * 7 * side**2) for decoder, side in SIDES.items()],
+        ("subpixel", 7 * 7 * 4 * 9),
+    ],
+)
+def test_layer_table_counts_the_products_of_every_way_up(decoder, products):
+    model = models.build_autoencoder(DENOISER, decoder)
+    table = models.layer_table(model)
+    assert table["weights"].sum() == model.count_params()
+    assert table.loc["up2", "multiply-adds"] == products * 16 * 32  # from 16 maps of 7x7 to 32 maps of 14x14
+    # What has no weights: a bilinear pixel is a mean of 4, a crop moves values.
+    bare = table[(table["weights"] == 0) & (table["part"] == "decoder")]["multiply-adds"].to_dict()
+    resized = {"up1_resize": 4 * 8 * 8 * 16, "up2_resize": 4 * 14 * 14 * 16, "up3_resize": 4 * 28 * 28 * 32}
+    assert bare == (resized if decoder == "bilinear" else {}) | ({} if decoder in ("nearest", "subpixel") else {"up1_crop": 0})
+
+
+@pytest.mark.parametrize("decoder", models.DECODERS)
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("depths", [1, 3])
+@pytest.mark.parametrize("output_convolution", [True, False])
+def test_layer_table_sees_as_far_as_the_gradient_reaches(decoder, depths, kernel_size, output_convolution):
+    model = models.build_autoencoder((1,) * depths, decoder, (192, 8, 1), kernel_size, 0, output_convolution)
+    # All-positive weights let every path through. Max-pooling passes the gradient to one corner of its window: let it be each in turn,
+    # by an image that rises down and to the right, and by its mirror image.
+    model.set_weights([np.full_like(weight, 0.1) for weight in model.get_weights()])
+    rising = np.add.outer(np.arange(192), np.arange(8)) + 1.0
+    reached = np.zeros((8, 192), dtype=bool)
+    for image in (rising, rising[::-1, ::-1]):
+        images = tf.constant(np.tile(image[None, :, :, None], (8, 1, 1, 1)), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            values = model(images)[:, 96:104, 4, 0] * np.eye(8, dtype="float32")  # one of each image, in each of the 2 or 8 phases
+        reached |= np.any(tape.gradient(values, images)[..., 0] != 0, axis=2)
+    sides = [np.ptp(np.flatnonzero(row)) + 1 for row in reached]
+    assert models.layer_table(model).loc["logits", "sees"] == max(sides)

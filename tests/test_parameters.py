@@ -102,7 +102,7 @@ def test_the_names_are_those_of_the_tables_that_explain_them():
     from convae_nb import models, noise, training
 
     assert {name: kind.high for name, kind in noise.KINDS.items()} == parameters.NOISE_LEVELS
-    assert set(parameters.DECODERS) == set(models.DECODERS)
+    assert tuple(models.DECODERS) == parameters.DECODERS
     assert set(parameters.RECIPES) == set(training.RECIPES)
 
 
