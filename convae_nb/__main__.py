@@ -32,8 +32,8 @@ def _parser():
     run.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="once for each parameter")
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
-    reference = commands.add_parser("reference", help="train the reference runs and store their weights", allow_abbrev=False)
-    reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all")
+    reference = commands.add_parser("reference", help="train the reference runs and store what came out", allow_abbrev=False)
+    reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all, and the comparison of denoisers")
     reference.set_defaults(command=_reference)
     store = commands.add_parser("store", help="execute notebooks in place, as they are to be stored", allow_abbrev=False)
     store.add_argument("chapters", metavar="CHAPTER", nargs="*", help="number, stem or path; none: all of them, and the solutions")
@@ -56,10 +56,14 @@ def _run(options):
 
 
 def _reference(options):
-    from convae_nb import pretrained  # brings TensorFlow in, which the other commands do not need
+    from convae_nb import baselines, comparison, pretrained  # bring TensorFlow in, which the other commands do not need
 
+    folder = Path("build", "reference")
     for name in options.names or pretrained.NAMES:
-        pretrained.make(name, Path("build", "reference"))
+        pretrained.make(name, folder)
+    if not options.names:
+        baselines.tune()
+        comparison.make(folder)
 
 
 def _run_all(folder):
