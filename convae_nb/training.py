@@ -210,6 +210,7 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     if kept < 1:
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
     steps = math.ceil(kept / recipe.batch_size)
+    started = saved = time.perf_counter()
     run = _Run(model, recipe, images[:kept], steps)
     history, seconds, resumed_from = {"loss": [], "validation_loss": []}, 0.0, None
     folder = checkpoint_dir and _checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images))
@@ -219,7 +220,6 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     if recipe.start_at_mean and not resumed_from:
         _start_at_mean(model, images[:kept])
 
-    started = saved = time.perf_counter()
     with _interrupts() as interrupted, _bar(progress, total=recipe.epochs * kept, unit=" images", unit_scale=True) as bar:
         bar.update(run.done // steps * kept + run.done % steps * recipe.batch_size)
         while run.done < recipe.epochs * steps:
