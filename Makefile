@@ -9,6 +9,9 @@ run: .venv/installed  ## execute the chapters in order, into build/run/
 lab: .venv/installed  ## open JupyterLab in notebooks/
 	.venv/bin/python -m jupyter lab --notebook-dir=notebooks
 
+app: .venv/installed  ## serve the noise explorer as a page of its own, to this machine alone
+	.venv/bin/python -m voila notebooks/noise_explorer.ipynb --Voila.ip=127.0.0.1
+
 MARKED = -m "not slow"
 test: .venv/installed-dev  ## lint the code, run the tests, compare the stored notebooks with fresh outputs
 	.venv/bin/python -m ruff check
@@ -24,6 +27,9 @@ notebooks: .venv/installed  ## execute the stored chapters again, in place
 reference: .venv/installed  ## train the reference runs, to be stored; killed, it goes on where it was
 	.venv/bin/python -m convae_nb reference
 
+bench: .venv/installed  ## measure speed beside other ways to compute the same: half an hour, on a machine at rest
+	.venv/bin/python benchmarks/bench.py
+
 images: .venv/installed  ## draw the pictures of the README
 	.venv/bin/python images/make.py
 
@@ -33,7 +39,7 @@ pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: m
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run lab test test-all notebooks reference images pins
+.PHONY: help run lab app test test-all notebooks reference bench images pins
 
 .venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	.venv/bin/python -m pip install -r requirements.txt

@@ -2,15 +2,39 @@
 
 from pathlib import Path
 
-from convae_nb import data, models, plots, pretrained
+import browser
+
+from convae_nb import data, models, noise, plots, pretrained
+
+HERE = Path(__file__).parent
 
 
 def save(figure, name):
     # Without metadata, which would hold the version of Matplotlib, the same picture is the same file.
-    figure.savefig(Path(__file__).with_name(name), dpi=200, metadata={"Software": None})
+    figure.savefig(HERE / name, dpi=200, metadata={"Software": None})
+
+
+def photograph_explorer(name):
+    """Serve the explorer as `make app` does, and take its picture beside a baseline's."""
+    serving = browser.served("voila", "noise_explorer.ipynb", "--Voila.ip=127.0.0.1", folder=HERE.parent / "notebooks")
+    with serving as address, browser.chromium() as chromium:
+        page = browser.new_page(chromium, viewport={"width": 1120, "height": 900})
+        page.goto(address)
+        explorer = page.locator(".convae-explorer")
+        explorer.get_by_label("baseline").select_option("median filter")
+        explorer.locator("b", has_text="median filter").wait_for()
+        explorer.get_by_text("follows").wait_for(state="hidden")
+        explorer.screenshot(path=HERE / name)
 
 
 model = pretrained.load("original_basic")
 digits = data.as_images(data.load().x_test[:10])
 save(plots.network(models.layer_table(model)), "network.png")
 save(plots.image_rows({"digits": digits, "reconstructed": models.reconstruct(model, digits)}), "reconstructions.png")
+noisy = noise.corrupt(digits)
+denoised = models.reconstruct(pretrained.load("original_denoiser"), noisy)
+save(plots.image_rows({"noisy": noisy, "denoised": denoised}), "denoised.png")
+if lack := browser.lacking():
+    print(f"noise_explorer.png stays as it was: {lack}")
+else:
+    photograph_explorer("noise_explorer.png")

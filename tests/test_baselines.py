@@ -205,6 +205,7 @@ def test_a_median_takes_the_pixels_within_its_radius(radius, pixels):
 )
 def test_strength_0_does_nothing_and_is_where_the_grid_starts(name, nothing):
     images = random_images(2, 9, 8, 3)
+    images[0, :7] = 0.5  # flat, too
     np.testing.assert_array_equal(baselines.DENOISERS[name].apply(images, None, nothing), images)
     assert {key: values[0] for key, values in baselines.DENOISERS[name].grid.items()} == nothing
 
@@ -302,7 +303,7 @@ def test_noise_that_there_is_not_is_refused(name, told, message):
 
 
 def test_tuning_takes_the_best_of_the_grid_on_digits_held_out(tmp_path, monkeypatch):
-    sigmas, radii = [0, 0.5, 0.8, 1.2], [0, 1, 1.5]
+    sigmas, radii = [0, 0.5, 0.8, 0.801, 1.2], [0, 1, 1.5]
     few = {
         "noisy image": baselines.DENOISERS["noisy image"],
         "Gaussian filter": baselines.Denoiser("Gaussian filter", baselines._gaussian, {"sigma": sigmas}),
@@ -325,8 +326,9 @@ def test_tuning_takes_the_best_of_the_grid_on_digits_held_out(tmp_path, monkeypa
             return lambda image: skimage.filters.gaussian(image, sigma, mode="reflect", truncate=4)
 
         reached = {sigma: psnr("gaussian", blurred(sigma)) for sigma in sigmas}
-        best = max(reached, key=reached.get)
-        assert best == 0.8  # neither end
+        assert max(reached, key=reached.get) == 0.801
+        best = 0.8  # neither end, the gentler of two that differ by less than 0.01 dB
+        assert reached[best] > reached[0.801] - 0.01
         tuned = json.loads((tmp_path / "denoisers.json").read_text())
         expected = {"parameters": {"sigma": best}, "PSNR": pytest.approx(reached[best], abs=1e-3), "at_end": []}
         assert tuned["Gaussian filter"]["gaussian"] == {"0.5": expected}

@@ -221,6 +221,16 @@ def test_a_stored_notebook_keeps_no_time_no_version_no_path_and_no_widget(write)
         assert sys.prefix not in text
 
 
+def test_where_a_widget_gives_a_picture_of_its_state_the_picture_alone_is_stored(write):
+    show = "from IPython.display import display\ndisplay(ipywidgets.Button()._repr_mimebundle_() | {'image/png': 'iVBORw0KGgo='}, raw=True)"
+    chapter = write("01_store.ipynb", "seed: int = 0  # seed", f"import ipywidgets\n{show}")
+    runs.store([1])
+    (output,) = outputs(chapter)
+    assert output.data.keys() == {"text/plain", "image/png"}
+    assert output.data["image/png"].strip() == "iVBORw0KGgo="
+    assert "widget" not in chapter.read_text().replace("ipywidgets", "")
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -1,0 +1,59 @@
+"""A whole training by `training.train`, from a task's name, a recipe's and a seed: what it takes, and the test loss that it reaches."""
+
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import protocol
+
+from convae_nb import _checkpoint, data, metrics, models, noise, training
+
+name, recipe_name, seed = sys.argv[1:]
+TASK = protocol.TASKS[name]
+RECIPE = training.RECIPES[recipe_name].model_copy(update={"seed": int(seed)})
+model = models.build_autoencoder(TASK.filters, seed=int(seed))
+
+
+def train(_):
+    digits = data.load()
+    cpu = time.process_time()
+    result = training.train(model, digits, RECIPE, progress=False)
+    reading = {"count": RECIPE.epochs * len(digits.x_train), "seconds": result.seconds, "cpu": time.process_time() - cpu}
+    return reading | {"peak_memory": peak_memory()}
+
+
+def peak_memory():
+    """Give the most memory that this process has held, in MB; None where the system has no /proc.
+
+    ``ru_maxrss`` of ``getrusage`` does not serve: Linux lets a new process begin with the peak of the one that started it.
+    """
+    about = Path("/proc/self/status")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", about.read_text())[1]) * 1024 / 1e6 if about.exists() else None
+
+
+def loss(_):
+    clean = data.load().x_test
+    return metrics.binary_cross_entropy(clean, models.predict(model, noise.corrupt(clean, "gaussian", TASK.noise)))
+
+
+def checkpoints(at_least):
+    """Train with checkpoints, again if need be, for so many seconds; give these and the part of them spent in saving."""
+    seconds, saves, save = 0.0, [], _checkpoint.Folder.save
+
+    def timed_save(self, beside):
+        started = time.perf_counter()
+        save(self, beside)
+        saves.append(time.perf_counter() - started)
+
+    _checkpoint.Folder.save = timed_save
+    while seconds < at_least:
+        # In the checkout, on a real disk, which a temporary folder may not be on.
+        with tempfile.TemporaryDirectory(dir=protocol.ROOT / "build") as folder:
+            seconds += training.train(model, data.load(), RECIPE, checkpoint_dir=folder, progress=False).seconds
+    return {"seconds": seconds, "saving": sum(saves)}
+
+
+if __name__ == "__main__":
+    protocol.serve(train=train, test_loss=loss, checkpoints=checkpoints)

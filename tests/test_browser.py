@@ -1,0 +1,169 @@
+"""The explorer as a reader meets it: in Chromium, served by JupyterLab and by voila, with a kernel behind it."""
+
+import base64
+import contextlib
+import functools
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convae_nb import data, noise
+from images import browser
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks/noise_explorer.ipynb"
+EXPLORER = ".convae-explorer svg[role=img]"  # drawn last
+ROWS = ["clean", "noisy", "network", "baseline", "error"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if lack := browser.lacking():
+        if os.environ.get("CONVAE_BROWSER") == "required":
+            pytest.fail(lack)
+        pytest.skip(lack)
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def app(chromium):
+    with browser.served("voila", NOTEBOOK.name, "--Voila.ip=127.0.0.1", folder=NOTEBOOK.parent) as address:
+        yield address
+
+
+mnist = functools.cache(data.load)
+
+
+@contextlib.contextmanager
+def visitors(chromium):
+    """Gives a function that opens an address as a visitor of its own; what a browser's console calls an error fails the test."""
+    pages, errors = [], []
+
+    def visit(address):
+        page = browser.new_page(chromium)
+        pages.append(page)
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        return page
+
+    try:
+        yield visit
+    finally:
+        for page in pages:
+            page.context.close()
+    assert errors == []
+
+
+def picture(page, row):
+    """The pixels of a row's picture at its own size, grey, (height, width)."""
+    draw = """image => {
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+        canvas.getContext('2d').drawImage(image, 0, 0);
+        return canvas.toDataURL();
+    }"""
+    url = page.locator(".convae-explorer img").nth(ROWS.index(row)).evaluate(draw)
+    if url == "data:,":
+        return np.empty(0)  # the next picture is not decoded yet
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("L"))
+
+
+def expected(kind, level):
+    """The noisy row that belongs to a state, computed here: the first digit of each class."""
+    digits = mnist()
+    firsts = [int(np.argmax(digits.y_test == label)) for label in range(10)]
+    return np.rint(255 * np.concatenate(noise.corrupt(digits.x_test[firsts], kind, level)[..., 0], axis=1))
+
+
+def shows(page, kind, level):
+    """Wait until the noisy row is that of this state, to the pixel."""
+    wanted, until = expected(kind, level), time.monotonic() + browser.PATIENCE
+    while not np.array_equal(picture(page, "noisy"), wanted):
+        assert time.monotonic() < until, f"not {kind} of {level}, but {page.locator(EXPLORER).get_attribute('aria-label')}"
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)  # in which the page may answer
+    return np.array_equal(picture(page, "noisy"), wanted) and page.locator(".convae-explorer [role=alert]").count() == 0
+
+
+def press(page, key, times):
+    handle = page.get_by_role("slider")
+    handle.focus()
+    for _ in range(times):
+        handle.press(key)
+
+
+def test_jupyterlab_runs_the_explorer_and_a_key_moves_its_pictures(chromium, tmp_path):
+    shutil.copy(NOTEBOOK, tmp_path)  # where JupyterLab may save it
+    options = (
+        "--ServerApp.ip=127.0.0.1",
+        "--IdentityProvider.token=t",
+        "--expose-app-in-browser",
+        "--allow-root",
+        f"--ServerApp.root_dir={tmp_path}",
+    )
+    with browser.served("jupyter", "lab", *options, folder=tmp_path) as address, visitors(chromium) as visit:
+        page = visit(f"{address}/lab/tree/{NOTEBOOK.name}?token=t")
+        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
+        page.evaluate("""async () => {
+            const {context, sessionContext} = window.jupyterapp.shell.currentWidget;
+            await context.ready;
+            await sessionContext.ready;
+            await sessionContext.session.kernel.info;
+            window.jupyterapp.commands.execute('notebook:run-all-cells');
+        }""")
+        page.locator(EXPLORER).wait_for()
+        assert shows(page, "gaussian", 0.5)
+        clean, network = picture(page, "clean"), picture(page, "network")
+        press(page, "ArrowRight", 5)
+        assert shows(page, "gaussian", 0.6)
+        assert not np.array_equal(picture(page, "network"), network)
+        assert np.array_equal(picture(page, "clean"), clean)
+        assert page.locator("[data-mime-type*=stderr], [data-mime-type*=error]").count() == 0
+
+
+def test_voila_serves_two_visitors_who_do_not_disturb_each_other(chromium, app):
+    with visitors(chromium) as visit:
+        one, other = visit(app), visit(app)
+        for page in (one, other):
+            page.locator(EXPLORER).wait_for()
+            assert shows(page, "gaussian", 0.5)
+        press(one, "ArrowLeft", 10)
+        other.get_by_label("noise", exact=True).select_option("blur")
+        assert shows(one, "gaussian", 0.3)
+        assert shows(other, "blur", 1.25)
+        press(other, "ArrowRight", 5)
+        assert shows(other, "blur", 1.5)
+        press(other, "End", 1)
+        assert shows(other, "blur", 5.0)
+        other.get_by_label("noise", exact=True).select_option("occlusion")
+        assert shows(other, "occlusion", 1.0)
+        assert other.get_by_role("slider").count() == 1
+        assert shows(one, "gaussian", 0.3)
+        assert one.locator("pre").count() == 0  # voila hides the code
+
+
+def test_pixels_are_of_one_size_and_a_page_of_400_pixels_is_wide_enough(chromium, app):
+    with visitors(chromium) as visit:
+        page = visit(app)
+        page.locator(EXPLORER).wait_for()
+        page.get_by_label("noise", exact=True).select_option("speckle")  # its unit is the longest
+        page.get_by_label("baseline").select_option("median filter")
+        pictures = page.locator(".convae-explorer img")
+        for width, least in ((1280, 840), (400, 340)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(500)
+            boxes = [pictures.nth(i).bounding_box() for i in range(len(ROWS))]
+            assert all(box["width"] >= least for box in boxes)
+            if width == 1280:
+                assert all(box["width"] % 280 == 0 for box in boxes)
+            parts = page.locator(".convae-explorer *:visible").evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
+            assert max(parts) <= width
+            assert page.locator(".noUi-target").bounding_box()["width"] > 100, "room for the slider to move"
