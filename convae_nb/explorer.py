@@ -23,7 +23,7 @@ from convae_nb._tensorflow import keras
 _MOST = 10  # digits shown at once
 _PAUSE = 0.005  # seconds from a change to its picture; drawing between the messages of a burst would hold up the last one
 _QUIET = 0.05  # seconds without a further change before a baseline, which may be slow, is asked
-_WIDEST = 840  # screen pixels of a row: ten digits, three times as large as they are
+_WIDEST, _LARGEST = 840, 4  # screen pixels of a row, ten digits three times as large as they are; and how often at most
 _LEVELS = 21  # points of a curve
 _TOP = 40  # dB, where its axis ends
 _NONE, _YOURS, _BY_INDEX = "none", "yours", "by index"
@@ -257,7 +257,7 @@ class NoiseExplorer(widgets.VBox):
     def _enlarge(self, count, height, width):
         # By a whole number, so that all pixels are of one size; only a page with less room than for twice the size is filled.
         side = count * width
-        self._size.max_width = f"{max(1, min(_WIDEST // side, 10)) * side}px"
+        self._size.max_width = f"{max(1, min(_WIDEST // side, _LARGEST)) * side}px"
         self._size.width = f"max(min(100%, {2 * side}px), round(down, 100%, {side}px))"
 
     def _places(self):

@@ -312,8 +312,10 @@ def test_tuning_takes_the_best_of_the_grid_on_digits_held_out(tmp_path, monkeypa
     levels = {"gaussian": (0.5,), "blur": (2.0,)}
     for name, value in {"DENOISERS": few, "LEVELS": levels, "_TUNING_DIGITS": 20, "_FILE": tmp_path / "denoisers.json"}.items():
         monkeypatch.setattr(baselines, name, value)
+    (tmp_path / "denoisers.json").write_text("{}")
     baselines._tuning.cache_clear()
     try:
+        assert baselines._tuning() == {}  # what was read before is not kept
         baselines.tune()
         held_out = data.load().x_train[55_000:55_020] / 255
         noisy = {kind: noise.corrupt(held_out, kind, level, baselines._TUNING_SEED)[..., 0] for kind, (level,) in levels.items()}

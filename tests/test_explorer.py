@@ -213,6 +213,7 @@ def test_digits_are_chosen_by_class_or_by_index(explored):
     explored.index.value = "9999, 4"
     np.testing.assert_array_equal(pixels(explored, "clean"), np.concatenate(DIGITS.x_test[[9999, 4]], axis=1))
     assert "2 pictures" in explored.notes["clean"].value
+    assert explored.rows["clean"].layout.max_width == "224px", "two digits, four times as large as they are"
     assert explored.index.continuous_update is False, "half an index would be drawn, or refused"
 
 
