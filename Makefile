@@ -30,7 +30,7 @@ reference: .venv/installed  ## train the reference runs, to be stored; killed, i
 bench: .venv/installed  ## measure speed beside other ways to compute the same: half an hour, on a machine at rest
 	.venv/bin/python benchmarks/bench.py
 
-images: .venv/installed  ## draw the pictures of the README
+images: .venv/installed-dev  ## draw the pictures of the README
 	.venv/bin/python images/make.py
 
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
