@@ -97,12 +97,11 @@ def test_outputs_and_metadata_hold_nothing_of_one_machine(path):
 
 
 @every_notebook
-def test_there_is_one_title_at_the_top_and_one_parameters_cell_unless_beside_the_chapters(path):
+def test_there_is_one_title_at_the_top_and_one_parameters_cell(path):
     headings = [line for cell in cells(path, "markdown") for line in source(cell).splitlines() if line.startswith("# ")]
     assert len(headings) == 1
     assert source(read(path)["cells"][0]).startswith(headings[0])
-    parameters = [tags(cell).count("parameters") for cell in cells(path, "code")].count(1)
-    assert parameters == 1 or (path in SIDE and parameters == 0)
+    assert [tags(cell).count("parameters") for cell in cells(path, "code")].count(1) == 1
 
 
 @every_notebook
@@ -182,3 +181,9 @@ def test_a_chapter_needs_no_network(tmp_path):
     values = [f"-p{name}={value}" for name, value in SMALL["03_training"].items()]
     run = python("-m", "convae_nb", "run", str(CHAPTERS[2]), *values, "--output", str(tmp_path / "run.ipynb"))
     assert run.returncode == 0, run.stderr
+
+
+def test_the_explorer_opens_with_the_noise_that_its_parameters_name(tmp_path):
+    output = tmp_path / "explorer.ipynb"
+    runs.execute(NOTEBOOKS / "noise_explorer.ipynb", {"noise_kind": "blur", "noise_level": 2.0, "seed": 3}, output)
+    assert any("blur noise of level 2," in text for text in texts(data_of(cells(output, "code")[-1])))
