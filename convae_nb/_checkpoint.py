@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 _FILE = "checkpoint.npz"
+# What NumPy raises on a damaged .npz.
+UNREADABLE = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, NotImplementedError)
 
 
 class CheckpointError(RuntimeError):
@@ -81,7 +83,7 @@ class Folder:
         write(self._folder, [variable.numpy() for variable in self._variables], about)
 
     def _weights(self):
-        return _digest(self._model.get_weights()).tobytes().hex()
+        return digest(self._model.get_weights()).tobytes().hex()
 
 
 def write(folder, arrays, about):
@@ -106,7 +108,7 @@ def write(folder, arrays, about):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
-            np.savez(file, about=text, digest=_digest([*arrays, text]), **{f"{i:03d}": array for i, array in enumerate(arrays)})
+            np.savez(file, about=text, digest=digest([*arrays, text]), **{f"{i:03d}": array for i, array in enumerate(arrays)})
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -135,13 +137,12 @@ def read(folder):
         return None
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            *names, about, digest = sorted(stored)
-            arrays = [stored[name] for name in names]
-            text = stored[about]
-            if not np.array_equal(stored[digest], _digest([*arrays, text])):
+            arrays = [stored[name] for name in sorted(stored) if name.isdecimal()]
+            text = stored["about"]
+            if not np.array_equal(stored["digest"], digest([*arrays, text])):
                 raise ValueError("its digest does not fit its content")
             return arrays, json.loads(text.tobytes())
-    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise DamagedError(f"{path} is damaged ({error})") from error
 
 
@@ -154,7 +155,8 @@ def set_aside(folder):
     return path.rename(aside)
 
 
-def _digest(arrays):
+def digest(arrays):
+    """Give the SHA-256 of arrays, their types and shapes included, as 32 bytes of an array."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str}{array.shape}".encode())

@@ -140,14 +140,20 @@ class Result:
     history : dict of str to list of float
         "loss": nats a pixel, the mean over each epoch's images as they were trained on; "validation_loss": at each epoch's end,
         on the images held out (empty if there are none).
+    step_losses : ndarray of float32, shape (epochs * steps,)
+        The loss of each step's batch, before the step.
     seconds : float
         Time of the whole run, compilation included, and that of the calls that it was resumed from.
+    compile_seconds : float
+        Of these, what the last call took before its first step.
     resumed_from : tuple of int, (epoch, step), or None
         What a checkpoint had done already: whole epochs, and steps of the next. None if the run began afresh.
     """
 
     history: dict
+    step_losses: np.ndarray
     seconds: float
+    compile_seconds: float
     resumed_from: tuple[int, int] | None
 
 
@@ -220,17 +226,18 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
     if recipe.start_at_mean and not resumed_from:
         _start_at_mean(model, images[:kept])
 
+    compiled = time.perf_counter() - started
     with _interrupts() as interrupted, _bar(progress, total=recipe.epochs * kept, unit=" images", unit_scale=True) as bar:
         bar.update(run.done // steps * kept + run.done % steps * recipe.batch_size)
         while run.done < recipe.epochs * steps:
             epoch, step = divmod(run.done, steps)
             seen = run.advance(epoch, step)
-            bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {run.loss / seen:.4f}", refresh=False)
+            bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {run.loss:.4f}", refresh=False)
             bar.update(seen - step * recipe.batch_size)
             if not math.isfinite(run.loss):
                 raise FloatingPointError(f"the loss is {run.loss} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
             if seen == kept:
-                history["loss"].append(run.loss / kept)
+                history["loss"].append(run.loss)
                 if recipe.validation:
                     held_out = images[kept:]
                     history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
@@ -241,7 +248,7 @@ def train(model, dataset, recipe, *, checkpoint_dir=None, progress=True):
             if interrupted.is_set() and not finished:
                 raise KeyboardInterrupt(_how_far(divmod(run.done, steps), steps, recipe.epochs, folder))
         bar.bar_format = "{desc}{elapsed}, {rate_fmt}"  # what stays is a plain line
-    return Result(history, seconds + time.perf_counter() - started, resumed_from)
+    return Result(history, run.step_losses, seconds + time.perf_counter() - started, compiled, resumed_from)
 
 
 def _training_images(model, images):
@@ -263,7 +270,7 @@ def _start_at_mean(model, images):
 
 
 class _Run:
-    """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), sum of the epoch's loss."""
+    """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
     def __init__(self, model, recipe, images, steps):
         self.model, self.recipe, self.count, self.steps = model, recipe, len(images), steps
@@ -272,8 +279,8 @@ class _Run:
             rate = OneCycle(rate, recipe.epochs * steps)
         self.optimizer = keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
         self.optimizer.build(model.trainable_variables)
-        self._summed = tf.Variable(0.0, dtype=tf.float64)
-        self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._summed]
+        self._losses = tf.Variable(tf.zeros(recipe.epochs * steps))
+        self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._losses]
         self._run_steps = self._compile(tf.constant(images))
         self._order_of, self._chunk = None, 1
 
@@ -283,14 +290,19 @@ class _Run:
         return int(self.optimizer.iterations.numpy())
 
     @property
+    def step_losses(self):
+        """The loss of each step so far."""
+        return self._losses.numpy()[: self.done]
+
+    @property
     def loss(self):
-        """Sum of the loss over the epoch's images so far."""
-        return float(self._summed.numpy())
+        """The mean loss over the images that the epoch has seen so far."""
+        losses = self.step_losses[(self.done - 1) // self.steps * self.steps :]
+        sizes = np.diff(np.minimum(np.arange(len(losses) + 1) * self.recipe.batch_size, self.count))
+        return float(np.average(losses, weights=sizes))
 
     def advance(self, epoch, step):
         """Take a quarter of a second of steps, as the epoch has them; return how many of its images have been seen then."""
-        if step == 0:
-            self._summed.assign(0.0)
         if self._order_of != epoch:
             order = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count)
             self._order, self._order_of = tf.constant(order, tf.int32), epoch
@@ -302,7 +314,7 @@ class _Run:
         return min(last * self.recipe.batch_size, self.count)
 
     def _compile(self, images):
-        model, recipe, optimizer, summed = self.model, self.recipe, self.optimizer, self._summed
+        model, recipe, optimizer, losses = self.model, self.recipe, self.optimizer, self._losses
         variables = model.trainable_variables
         scale = 255.0 if images.dtype == tf.uint8 else 1.0
         low, high = recipe.level_range
@@ -319,7 +331,7 @@ class _Run:
                     logits = tf.cast(model(inputs, training=True), tf.float32)
                     loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(clean, logits))
                 optimizer.apply(tape.gradient(loss, variables), variables)
-                summed.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.shape(clean)[0], tf.float64))
+                losses[epoch * self.steps + step].assign(loss)
 
         with _computing_in(recipe.precision, model):
             run_steps.get_concrete_function()  # which fixes what the layers compute in

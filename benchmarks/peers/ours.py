@@ -1,8 +1,6 @@
 """The loop of `convae_nb.training`, by the variant given: "tied", as the package builds the model, or "plain", with the resize and the
 convolution of its decoder one after the other."""
 
-import itertools
-
 import protocol
 
 from convae_nb import data, models, training
@@ -25,7 +23,8 @@ class Trainer:
         model.set_weights(weights)
         images = data.load().x_train[..., None]
         steps = len(images) // protocol.BATCH
-        self.run = training._Run(model, RECIPE.model_copy(update={"noise_level": noise}), images, steps)
+        # More epochs than any measurement takes.
+        self.run = training._Run(model, RECIPE.model_copy(update={"epochs": 1000, "noise_level": noise}), images, steps)
 
     def advance(self):
         epoch, step = divmod(self.run.done, self.run.steps)
@@ -36,12 +35,10 @@ class Trainer:
             pass
 
     def losses(self, count):
-        sums = [0.0]
+        self.run._chunk = 1  # one step at a time
         for _ in range(count):
-            self.run._chunk = 1  # one step at a time
             self.advance()
-            sums.append(self.run.loss)
-        return [(after - before) / protocol.BATCH for before, after in itertools.pairwise(sums)]
+        return self.run.step_losses[-count:].tolist()
 
 
 if __name__ == "__main__":
