@@ -9,6 +9,8 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 
+from convae_nb import checkerboard
+
 _WIDTH = 7.5  # inches: the width of a page
 _COLOURS = plt.style.library["petroff10"]["axes.prop_cycle"].by_key()["color"]
 _DASHES = ["-", "--", "-.", ":"]
@@ -307,6 +309,151 @@ def bar_columns(table):
         axes.margins(x=0.2)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
+    row[0, 0].invert_yaxis()
+    plt.close(fig)
+    return fig
+
+
+def reading_and_painting(*, kernel_size, stride, units=3):
+    """Draw what a convolution and a transposed convolution have in common: which pixels belong to which unit of the smaller map.
+
+    Parameters
+    ----------
+    kernel_size, stride : int
+        Side of the patch of pixels that belongs to a unit, and distance between two patches, in pixels.
+    units : int
+        Side of the smaller map, of which one unit and its neighbour are marked.
+
+    Returns
+    -------
+    Figure
+        Two panels: under a convolution a patch of pixels becomes one unit, under a transposed convolution a unit becomes a patch.
+    """
+    pixels = (units - 1) * stride + kernel_size
+    right = pixels + 2.5  # where the smaller map begins
+    fig, panels = plt.subplots(1, 2, figsize=(_WIDTH, 3.0), layout="constrained")
+    for axes, title, reads in zip(panels, ["convolution", "transposed convolution"], [True, False], strict=True):
+        top = (pixels - units) / 2
+        for left, up, side in [(0, 0, pixels), (right, top, units)]:
+            for i, j in np.ndindex(side, side):
+                axes.add_patch(plt.Rectangle((left + j, up + i), 1, 1, facecolor="1", edgecolor="0.75", linewidth=0.8))
+        for column, colour in ((0, _COLOURS[0]), (1, _COLOURS[1])):
+            patch, unit = (column * stride, 0, kernel_size), (right + column, top, 1)
+            for left, up, side in (patch, unit):
+                axes.add_patch(plt.Rectangle((left, up), side, side, facecolor=(colour, 0.35), edgecolor=colour, linewidth=1.8))
+            ends = (patch[0] + kernel_size, patch[1] + kernel_size / 2), (unit[0], unit[1] + 0.5)
+            arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "connectionstyle": "arc3,rad=-0.25"}
+            axes.annotate("", xy=ends[reads], xytext=ends[not reads], arrowprops=arrow)
+        axes.set_title(title, fontsize=9)
+        axes.set(xlim=(-0.2, right + units + 0.2), ylim=(pixels + 0.2, -1.2), aspect="equal")
+        axes.set_axis_off()
+    plt.close(fig)
+    return fig
+
+
+def overlap(*, kernel_size, stride, length=6):
+    """Draw how the patches that a transposed convolution paints overlap: on a strip one by one, and counted in two dimensions.
+
+    Parameters
+    ----------
+    kernel_size, stride : int
+        Side of a patch, and distance between two, in pixels.
+    length : int
+        Pixels that come in, along an axis.
+
+    Returns
+    -------
+    Figure
+    """
+    counts = checkerboard.overlap_map((length,), kernel_size=kernel_size, stride=stride)
+    fig, (strip, plane) = plt.subplots(1, 2, figsize=(_WIDTH, 2.9), layout="constrained", width_ratios=[1.6, 1])
+    for i in range(length):
+        colour = _COLOURS[i % 2]
+        strip.add_patch(plt.Rectangle((i * stride - 0.5, i + 0.1), kernel_size, 0.8, facecolor=(colour, 0.5), edgecolor=colour))
+    for x, count in enumerate(counts):
+        strip.text(x, -0.75, count, ha="center", va="center", fontsize=7.5, fontweight="bold" if count == counts.max() else "normal")
+    strip.set(xlim=(-0.6, len(counts) - 0.4), ylim=(-1.3, length + 0.1), yticks=[], xlabel="position in the output", ylabel="")
+    strip.set_title("each input pixel's patch, and how many meet at a pixel", fontsize=9)
+    drawn = plane.imshow(np.outer(counts, counts), cmap="cividis", vmin=0, interpolation="nearest")
+    plane.set(xticks=[], yticks=[])
+    plane.set_title("in two dimensions", fontsize=9)
+    fig.colorbar(drawn, ax=plane, label="products at a pixel")
+    plt.close(fig)
+    return fig
+
+
+def magnified(rows, *, times, notes=None):
+    """Draw sets of pictures as rows, every pixel a square of the same whole number of screen pixels: small patterns neither fade nor beat.
+
+    Parameters
+    ----------
+    rows : dict of str to array
+        Label to images, (N, height, width[, channels]) in [0, 1]; as many in each row.
+    times : int
+        Screen pixels a pixel, along an axis. All the pictures of a row must fit into some 640 screen pixels.
+    notes : dict of str to sequence of str, optional
+        Label to what stands above that row's pictures.
+
+    Returns
+    -------
+    Figure
+    """
+    rows, dots, gap, margin = {label: np.asarray(images) for label, images in rows.items()}, 100, 8, 96
+    above = [18 * (len(str((notes or {}).get(label, [""])[0]).splitlines()) if label in (notes or {}) else 0) for label in rows]
+    sides = [np.multiply(images.shape[1:3], times) for images in rows.values()]
+    width = margin + max(len(images) * (side[1] + gap) for images, side in zip(rows.values(), sides, strict=True))
+    height = sum(side[0] + gap + note for side, note in zip(sides, above, strict=True))
+    fig = plt.figure(figsize=(width / dots, height / dots), dpi=dots)
+    top = height
+    for (label, images), side, note in zip(rows.items(), sides, above, strict=True):
+        top -= note + side[0]
+        for i, picture in enumerate(images):
+            axes = fig.add_axes([(margin + i * (side[1] + gap)) / width, top / height, side[1] / width, side[0] / height])
+            _show(axes, picture)
+            if note:
+                axes.set_title(notes[label][i], fontsize=8, pad=3)
+        fig.text((margin - 8) / width, (top + side[0] / 2) / height, label, ha="right", va="center", fontsize=9)
+        top -= gap
+    plt.close(fig)
+    return fig
+
+
+def seed_dots(measures, *, marks=None, log=(), one_scale=False):
+    """Draw what was measured over seeds: a dot a seed and a bar at their median, a line of them for each thing compared.
+
+    Parameters
+    ----------
+    measures : dict of str to DataFrame
+        A panel each, named with its unit; a column for each thing compared, the same and in the same order in all, and a row a seed.
+    marks : dict of str to float, optional
+        A value of a panel to compare with, by its name.
+    log : collection of str
+        Names of the panels with a logarithmic scale.
+    one_scale : bool
+        Whether all panels have the same limits.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(next(iter(measures.values())).columns)
+    size = (_WIDTH, 0.3 * len(names) + 0.7)
+    fig, row = plt.subplots(1, len(measures), figsize=size, sharex=one_scale, sharey=True, squeeze=False, layout="constrained")
+    for axes, (title, table) in zip(row[0], measures.items(), strict=True):
+        for place, (name, colour) in enumerate(zip(names, itertools.cycle(_COLOURS), strict=False)):
+            axes.plot(table[name], [place] * len(table), "o", color=colour, markersize=4, alpha=0.7)
+            axes.plot([table[name].median()] * 2, [place - 0.35, place + 0.35], color=colour, linewidth=2)
+        if title in (marks or {}):
+            axes.axvline(marks[title], color="0.35", linestyle="--", linewidth=1)
+        if title in log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
+        axes.set_xlabel(title, fontsize=9)
+        axes.set(yticks=range(len(names)), yticklabels=names)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color="0.9")
+        axes.spines[["top", "right", "left"]].set_visible(False)
     row[0, 0].invert_yaxis()
     plt.close(fig)
     return fig

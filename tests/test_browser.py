@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae_nb import data, noise
+from convae_nb import data, frames, noise, plots
 from images import browser
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -171,3 +171,18 @@ def test_pixels_are_of_one_size_and_a_page_of_400_pixels_is_wide_enough(chromium
             parts = page.locator(".convae-explorer *:visible").evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
             assert max(parts) <= width
             assert page.locator(".noUi-target").bounding_box()["width"] > 100, "room for the slider to move"
+
+
+def test_frames_obey_the_keyboard_on_a_page_without_a_kernel(chromium):
+    shown = frames.Frames(plots.overlap, start={"kernel_size": 3, "stride": 2}, kernel_size=[2, 3, 4], stride=[1, 2])
+    wanted = frames.Frames(plots.overlap, start={"kernel_size": 4, "stride": 1}, kernel_size=[4], stride=[1])
+    with visitors(chromium) as visit:
+        page = visit("about:blank")
+        page.set_content(shown._repr_mimebundle_()["text/html"])
+        page.get_by_label("kernel size").press("ArrowRight")
+        page.get_by_label("stride").press("ArrowLeft")
+        drawn = page.locator("img")
+        assert drawn.get_attribute("src") == f"data:image/png;base64,{wanted._repr_mimebundle_()['image/png']}"
+        assert drawn.get_attribute("alt") == "kernel size 4, stride 1"
+        assert page.locator("output").all_text_contents() == ["4", "1"]
+        assert page.get_by_label("stride").get_attribute("aria-valuetext") == "1"

@@ -1,11 +1,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from convae_nb import models, plots
 
 RNG = np.random.default_rng(0)
 DIM = 0.25 * RNG.uniform(size=(3, 10, 12, 1)).astype("float32")  # never bright: autoscaling would show it as white
+SEEDS = pd.DataFrame({"one": [1.0, 2.0, 9.0], "two": [3.0, 4.0, 5.0]})
 
 FIGURES = {
     "image": lambda: plots.image(DIM[0]),
@@ -16,6 +19,10 @@ FIGURES = {
     "bars": lambda: plots.bars([1, 10, 0, 5], xlabel="value", ylabel="count", log=True),
     "lines": lambda: plots.lines({"x": ([0, 1], [1, 0])}, xlabel="a", ylabel="b", marks={"here": ([0.5], [0.5])}),
     "network": lambda: plots.network(models.layer_table(models.build_autoencoder())),
+    "reading_and_painting": lambda: plots.reading_and_painting(kernel_size=3, stride=2),
+    "overlap": lambda: plots.overlap(kernel_size=3, stride=2),
+    "magnified": lambda: plots.magnified({"one": DIM, "two": DIM[:, :5]}, times=4, notes={"one": ["a", "b\nc", "d"]}),
+    "seed_dots": lambda: plots.seed_dots({"loss": SEEDS, "index": SEEDS}, marks={"loss": 0.5}, log=["index"]),
     "bar_columns": lambda: plots.bar_columns(models.layer_table(models.build_autoencoder())[["weights", "multiply-adds"]]),
 }
 
@@ -44,7 +51,11 @@ def test_a_figure_is_returned_closed_and_at_most_a_page_wide(name):
     figure.canvas.draw()
 
 
-@pytest.mark.parametrize("figure", [plots.image(DIM[0]), plots.image_rows({"dim": DIM})], ids=["image", "image_rows"])
+@pytest.mark.parametrize(
+    "figure",
+    [plots.image(DIM[0]), plots.image_rows({"dim": DIM}), plots.magnified({"dim": DIM}, times=4)],
+    ids=["image", "image_rows", "magnified"],
+)
 def test_greys_are_fixed_and_pixels_are_not_smoothed(figure):
     for drawn in pictures(figure):
         assert drawn.get_clim() == (0, 1)
@@ -88,3 +99,40 @@ def test_the_network_names_each_layer_with_its_shape():
     shown = texts(plots.network(table))
     assert {f"{name}\n{h}×{w}\n×{c}" for name, (h, w, c) in table["output"].items()} < set(shown)
     assert f"{3 * 5 * 2}\nnumbers" in shown
+
+
+def test_a_magnified_pixel_is_a_square_of_as_many_screen_pixels_everywhere():
+    board = (np.indices((10, 12)).sum(axis=0) % 2).astype("float32")
+    figure = plots.magnified({"board": [board, board], "small": [board[:6, :6]] * 2}, times=5)
+    for axes in figure.axes:
+        axes.spines[:].set_visible(False)
+        box = axes.get_window_extent()
+        (picture,) = axes.images
+        assert (box.height, box.width) == pytest.approx(tuple(5 * np.array(picture.get_array().shape)))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    screen = np.asarray(canvas.buffer_rgba())[..., 0]
+    box = figure.axes[0].get_window_extent()
+    top, left = screen.shape[0] - round(box.y1), round(box.x0)
+    np.testing.assert_array_equal(screen[top : top + 50, left : left + 60], np.kron(255 * board, np.ones((5, 5))))
+
+
+def test_the_strip_says_how_many_patches_meet_at_each_position():
+    strip, plane, _ = plots.overlap(kernel_size=3, stride=2, length=3).axes
+    assert [text.get_text() for text in strip.texts] == list("1121211")
+    np.testing.assert_array_equal(plane.images[0].get_array()[2:5, 2:5], [[4, 2, 4], [2, 1, 2], [4, 2, 4]])
+
+
+def test_dots_stand_on_the_line_of_what_they_were_measured_on_and_the_bar_at_the_median():
+    (axes,) = plots.seed_dots({"loss": SEEDS}).axes
+    dots, bars = axes.lines[::2], axes.lines[1::2]
+    assert [line.get_xdata().tolist() for line in dots] == SEEDS.T.to_numpy().tolist()
+    assert [set(line.get_xdata()) for line in bars] == [{2.0}, {4.0}]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_panels_have_one_scale_only_where_it_is_asked_for():
+    measures = {"small": SEEDS, "large": 10 * SEEDS}
+    for one_scale in (True, False):
+        small, large = plots.seed_dots(measures, one_scale=one_scale).axes
+        assert (small.get_xlim() == large.get_xlim()) == one_scale
