@@ -56,9 +56,12 @@ def _run(options):
 
 
 def _reference(options):
-    from convae_nb import baselines, comparison, pretrained  # bring TensorFlow in, which the other commands do not need
+    from convae_nb import baselines, comparison, decoders, pretrained  # bring TensorFlow in, which the other commands do not need
 
     folder = Path("build", "reference")
+    if not options.names:
+        decoders.choose_rates(folder)
+        decoders.time_epochs()
     for name in options.names or pretrained.NAMES:
         pretrained.make(name, folder)
     if not options.names:

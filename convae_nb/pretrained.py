@@ -1,25 +1,26 @@
 """The reference runs: trainings done once, whose weights and records ship with the package.
 
-A name is that of a recipe and a seed, "original_basic/0": the seed of the starting weights and of the recipe alike. Weights are plain
-arrays, read without pickles and only if their checksum fits the record.
+A name is that of a recipe and a seed, "original_basic/0": the seed of the starting weights and of the recipe alike. With a decoder in
+it, "fast_basic-bilinear/0", it is one of the runs that compare decoders; "fast_basic-bilinear-bare/0" has no output convolution.
+Weights are plain arrays, read without pickles and only if their checksum fits the record.
 """
 
 import difflib
-import hashlib
-import io
 import json
+import os
 import platform
 import re
 from pathlib import Path
 
 import numpy as np
+from scipy import special
 
-from convae_nb import data, metrics, models, noise, training
+from convae_nb import _checkpoint, checkerboard, data, decoders, metrics, models, noise, training
 from convae_nb._tensorflow import keras, tf
 
 _FOLDER = Path(__file__).with_name("weights")
-_BASIC, _DENOISER = [16, 8, 8], [32, 32, 16]
-# The model's filters, and with how many seeds it was trained; all on all 60,000 digits.
+_BASIC, _DENOISER = {"filters": [16, 8, 8]}, {"filters": [32, 32, 16]}
+# What builds the model, and with how many seeds it was trained; all on all 60,000 digits.
 _RUNS = {
     "original_basic": (_BASIC, 3),
     "fast_basic": (_BASIC, 5),
@@ -27,6 +28,13 @@ _RUNS = {
     "fast_denoiser": (_DENOISER, 5),
     "range_denoiser": (_DENOISER, 1),
 }
+for _decoder in models.DECODERS:
+    _RUNS[f"fast_basic-{_decoder}"] = (_BASIC | {"decoder": _decoder}, 5)
+    _RUNS[f"fast_basic-{_decoder}-bare"] = (_BASIC | {"decoder": _decoder, "output_convolution": False}, 5)
+for _decoder in ("nearest", "transposed_3x3", "transposed_2x2"):
+    _RUNS[f"fast_denoiser-{_decoder}"] = (_DENOISER | {"decoder": _decoder}, 5)
+# The decoder of the recipe itself is "nearest": one run by two names.
+_SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 # What a model that learned on noisy digits is measured on, whatever levels it saw.
 _TEST_LEVEL = 0.5
 
@@ -56,13 +64,16 @@ def load(name):
     >>> load("original_basic").count_params()
     4385
     """
-    about = record(name)
-    content = _path(name, "npz").read_bytes()
-    if (digest := hashlib.sha256(content).hexdigest()) != about["sha256"]:
-        raise ValueError(f"{_path(name, 'npz').name} should have SHA-256 {about['sha256']}, found {digest}: install the package again")
+    about, path = record(name), _path(name, "npz")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            weights = [stored[key] for key in sorted(stored) if key.startswith(f"{_run(name)}/")]
+        if (digest := _digest(weights)) != about["sha256"]:
+            raise ValueError(f"the weights should have SHA-256 {about['sha256']}, found {digest}")
+    except _checkpoint.UNREADABLE as error:
+        raise ValueError(f"{path.name} is damaged, install the package again: {name}: {error}") from error
     model = models.build_autoencoder(**about["model"])
-    with np.load(io.BytesIO(content), allow_pickle=False) as weights:
-        model.set_weights([weights[key] for key in sorted(weights)])
+    model.set_weights(weights)
     return model
 
 
@@ -79,7 +90,9 @@ def record(name):
     dict
         "model", the arguments of `models.build_autoencoder`; "recipe", the fields of `training.Recipe`; "history", as in
         `training.Result`; "seconds"; "versions" and "processor"; "test", the row of `metrics.evaluate` on the test
-        digits, for a denoiser with gaussian noise of level 0.5 in (`noise.corrupt`, seed 0); "sha256", of the file of weights.
+        digits, for a denoiser with gaussian noise of level 0.5 in (`noise.corrupt`, seed 0); "sha256", of the weights; "checkerboard", the
+        median over the test digits of the `checkerboard.checkerboard_index` of "images", the reconstructions, and of "logits". Runs
+        that compare decoders also have "curve", the mean loss of each of 40 equal stretches of the training.
 
     Raises
     ------
@@ -91,7 +104,72 @@ def record(name):
     >>> len(record("original_basic/1")["history"]["loss"])
     20
     """
-    return json.loads(_path(name, "json").read_text("utf-8"))
+    return json.loads(_path(name, "json").read_text("utf-8"))[_run(name)]
+
+
+def recipe_of(name):
+    """Give the recipe of a reference run: that of its name, with its seed and with the peak rate that was chosen for its decoder.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+
+    Returns
+    -------
+    training.Recipe
+
+    Raises
+    ------
+    ValueError
+        If there is no such run.
+    """
+    group, seed = _run(name).split("/")
+    recipe, *decoder = group.split("-")
+    chosen = decoders.recipe(decoder[0]) if recipe == "fast_basic" and decoder else training.RECIPES[recipe]
+    return chosen.model_copy(update={"seed": int(seed)})
+
+
+def train(name, dataset=None, recipe=None, *, checkpoint_dir=None, progress=True):
+    """Do a reference run anew, or a variant of it.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`: it decides the model and its starting weights.
+    dataset : data.Dataset, optional
+        MNIST if not given. Trained on its training images, measured on its test images.
+    recipe : training.Recipe, optional
+        That of `recipe_of` if not given.
+    checkpoint_dir, progress
+        As for `training.train`.
+
+    Returns
+    -------
+    (keras.Model, dict)
+        The trained model, and what `record` tells of such a run.
+
+    Raises
+    ------
+    ValueError
+        If there is no such run, or as `training.train` does.
+    """
+    dataset, recipe = dataset or data.load(), recipe or recipe_of(name)
+    group, seed = _run(name).split("/")
+    arguments = _RUNS[group][0] | {"seed": int(seed)}
+    model = models.build_autoencoder(**arguments)
+    result = training.train(model, dataset, recipe, checkpoint_dir=checkpoint_dir, progress=progress)
+    return model, {
+        "model": arguments,
+        "recipe": recipe.model_dump(mode="json"),
+        "history": result.history,
+        "curve": [round(float(part.mean()), 5) for part in np.array_split(result.step_losses, 40)],
+        "seconds": round(result.seconds, 1),
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        "processor": _processor(),
+        **_measure(model, recipe, dataset.x_test),
+        "sha256": _digest(model.get_weights()),
+    }
 
 
 def make(name, checkpoints):
@@ -104,40 +182,55 @@ def make(name, checkpoints):
     checkpoints : str or Path
         The folder under which a run keeps its checkpoint; to have been killed costs no more than some seconds.
     """
-    recipe, seed = name.split("/")
-    arguments = {"filters": _RUNS[recipe][0], "seed": int(seed)}
-    model, digits = models.build_autoencoder(**arguments), data.load()
-    chosen = training.RECIPES[recipe].model_copy(update={"seed": int(seed)})
-    result = training.train(model, digits, chosen, checkpoint_dir=Path(checkpoints, recipe, seed))
-    weights = io.BytesIO()
-    np.savez(weights, **{f"{i:03d}": array for i, array in enumerate(model.get_weights())})
-    about = {
-        "model": arguments,
-        "recipe": chosen.model_dump(mode="json"),
-        "history": result.history,
-        "seconds": round(result.seconds, 1),
-        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
-        "processor": _processor(),
-        "test": _measure(model, chosen),
-        "sha256": hashlib.sha256(weights.getvalue()).hexdigest(),
+    name = _run(name)
+    model, about = train(name, checkpoint_dir=Path(checkpoints, name))
+    _store(name, model.get_weights(), about)
+
+
+def _store(name, weights, about):
+    """Put a run beside the others of its decoder. Killed between the two files, it leaves weights that `load` refuses, until made again."""
+    arrays, records = _path(name, "npz"), _path(name, "json")
+    others = {}
+    if arrays.exists():
+        with np.load(arrays, allow_pickle=False) as stored:
+            others = {key: stored[key] for key in stored if not key.startswith(f"{name}/")}
+    known = json.loads(records.read_text("utf-8")) if records.exists() else {}
+    order = sorted(known | {name: about}, key=NAMES.index)
+    arrays.parent.mkdir(exist_ok=True)
+    with open(arrays.with_suffix(".part"), "wb") as file:
+        np.savez(file, **others | {f"{name}/{i:03d}": array for i, array in enumerate(weights)})
+    os.replace(arrays.with_suffix(".part"), arrays)
+    records.with_suffix(".part").write_text(json.dumps({key: (known | {name: about})[key] for key in order}, indent=1) + "\n", "utf-8")
+    os.replace(records.with_suffix(".part"), records)
+
+
+def _measure(model, recipe, clean):
+    inputs = noise.corrupt(clean, recipe.noise_kind, _TEST_LEVEL if recipe.level_range[1] else 0)
+    logits = models.predict(model, inputs)
+    boards = {"images": special.expit(logits), "logits": logits}
+    return {
+        "test": metrics.evaluate(model, clean, inputs).loc[0].to_dict(),
+        "checkerboard": {what: round(float(np.median(checkerboard.checkerboard_index(of))), 4) for what, of in boards.items()},
     }
-    _FOLDER.mkdir(exist_ok=True)
-    _path(name, "npz").write_bytes(weights.getvalue())
-    _path(name, "json").write_text(json.dumps(about, indent=1) + "\n", "utf-8")
 
 
-def _measure(model, recipe):
-    clean = data.load().x_test
-    noisy = noise.corrupt(clean, recipe.noise_kind, _TEST_LEVEL if recipe.level_range[1] else 0)
-    return metrics.evaluate(model, clean, noisy).loc[0].to_dict()
-
-
-def _path(name, suffix):
+def _run(name):
+    """Give a run's own name, recipe and seed, for whatever it may be called by."""
     full = name if "/" in str(name) else f"{name}/0"
     if full not in NAMES:
         closest = difflib.get_close_matches(full, NAMES, n=1, cutoff=0)[0]
-        raise ValueError(f"there is no reference run {name!r}: did you mean {closest!r}? There are {', '.join(NAMES)}")
-    return _FOLDER / f"{full.replace('/', '-')}.{suffix}"
+        raise ValueError(f"there is no reference run {name!r}: did you mean {closest!r}? pretrained.NAMES has them all")
+    group, seed = full.split("/")
+    return f"{_SAME.get(group, group)}/{seed}"
+
+
+def _path(name, suffix):
+    decoder = _RUNS[_run(name).split("/")[0]][0].get("decoder", "nearest")
+    return _FOLDER / f"{decoder}.{suffix}"
+
+
+def _digest(weights):
+    return _checkpoint.digest(weights).tobytes().hex()
 
 
 def _processor():

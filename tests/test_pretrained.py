@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from convae_nb import data, metrics, models, noise, pretrained, training
+from convae_nb import checkerboard, data, decoders, metrics, models, noise, pretrained, training
 
 WEIGHTS = Path(pretrained.__file__).with_name("weights")
+README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.fixture
@@ -20,30 +22,46 @@ def copied(tmp_path, monkeypatch):
 
 
 def test_the_package_ships_exactly_the_named_runs_and_they_are_small():
-    files = {path.name for path in WEIGHTS.iterdir()}
-    assert files == {f"{name.replace('/', '-')}.{suffix}" for name in pretrained.NAMES for suffix in ("npz", "json")}
+    assert {path.name for path in WEIGHTS.iterdir()} == {f"{name}.{suffix}" for name in models.DECODERS for suffix in ("npz", "json")}
+    stored = {name for path in WEIGHTS.glob("*.json") for name in json.loads(path.read_text())}
+    assert stored == {name for name in pretrained.NAMES if "fast_denoiser-nearest/" not in name}
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 6e6
 
 
-@pytest.mark.parametrize("name", pretrained.NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if "-" in name else ()) for name in pretrained.NAMES])
 def test_a_shipped_model_measures_what_its_record_says(name):
     digits = data.load().x_test
     noisy = noise.corrupt(digits, level=0.5 if "denoiser" in name else 0)
-    measured = metrics.evaluate(pretrained.load(name), digits, noisy).loc[0].to_dict()
-    recorded = pretrained.record(name)["test"]
-    assert measured.pop("verdict") == recorded.pop("verdict") == "learned"
-    assert measured == pytest.approx(recorded, rel=1e-4)
+    model, about = pretrained.load(name), pretrained.record(name)
+    measured = metrics.evaluate(model, digits, noisy).loc[0].to_dict()
+    assert measured.pop("verdict") == about["test"].pop("verdict") == "learned"
+    assert measured == pytest.approx(about["test"], rel=1e-4)
+    if "checkerboard" in about:
+        logits = models.predict(model, noisy)
+        boards = {"images": models.reconstruct(model, noisy), "logits": logits}
+        medians = {what: np.median(checkerboard.checkerboard_index(of)) for what, of in boards.items()}
+        assert medians == pytest.approx(about["checkerboard"], rel=1e-3)
 
 
 @pytest.mark.parametrize("name", pretrained.NAMES)
 def test_a_record_is_of_the_recipe_that_the_package_has(name):
     about, (recipe, seed) = pretrained.record(name), name.split("/")
-    assert training.Recipe.model_validate_json(json.dumps(about["recipe"])) == training.RECIPES[recipe].model_copy(
-        update={"seed": int(seed)}
-    )
+    recipe, *decoder = recipe.split("-")
+    changes = {"seed": int(seed)}
+    if decoder and recipe == "fast_basic":
+        changes["learning_rate"] = decoders.recipe(decoder[0]).learning_rate
+    assert training.Recipe.model_validate_json(json.dumps(about["recipe"])) == training.RECIPES[recipe].model_copy(update=changes)
     assert about["model"]["seed"] == int(seed)
+    assert about["model"].get("decoder", "nearest") == (decoder or ["nearest"])[0]
+    assert about["model"].get("output_convolution", True) == (decoder[1:] != ["bare"])
     assert len(about["history"]["loss"]) == training.RECIPES[recipe].epochs
     assert about["seconds"] > 0
+
+
+def test_the_denoiser_with_its_own_decoder_is_one_run_by_two_names():
+    assert pretrained.record("fast_denoiser-nearest/3") == pretrained.record("fast_denoiser/3")
+    first, second = (pretrained.load(name).get_weights() for name in ("fast_denoiser-nearest/3", "fast_denoiser/3"))
+    assert all(map(np.array_equal, first, second))
 
 
 @pytest.mark.parametrize("model", ["basic", "denoiser"])
@@ -62,39 +80,73 @@ def test_a_bare_recipe_is_its_first_seed():
 
 @pytest.mark.parametrize("name", ["orginal_basic", "original_basic/9", "fast_basic/", ""])
 def test_an_unknown_name_is_refused_with_the_closest(name):
-    with pytest.raises(ValueError, match=r"there is no reference run .*: did you mean '\w+/\d'\? There are original_basic/0, "):
+    with pytest.raises(ValueError, match=r"there is no reference run .*: did you mean '[\w-]+/\d'\? pretrained.NAMES has them all"):
         pretrained.load(name)
 
 
 def test_a_changed_byte_is_refused(copied):
-    path = copied / "fast_basic-0.npz"
+    path = copied / "nearest.npz"
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[content.index(pretrained.load("fast_basic").get_weights()[0].tobytes()) + 5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"fast_basic-0.npz should have SHA-256 \w+, found \w+: install the package again"):
+    with pytest.raises(ValueError, match=r"nearest.npz is damaged, install the package again: fast_basic: .*CRC"):
+        pretrained.load("fast_basic")
+    assert pretrained.load("fast_basic/1").count_params() == 4385
+
+
+def test_weights_that_are_not_those_of_the_record_are_refused(copied):
+    records = copied / "nearest.json"
+    records.write_text(records.read_text().replace(pretrained.record("fast_basic")["sha256"], "0" * 64))
+    with pytest.raises(ValueError, match=r"nearest.npz is damaged, .*: the weights should have SHA-256 0{64}, found \w{64}"):
         pretrained.load("fast_basic")
 
 
 def test_a_run_is_made_with_weights_and_record(copied, tmp_path, monkeypatch):
     digits = data.load()
     monkeypatch.setattr(data, "load", lambda: data.Dataset(digits.x_train[:300], None, digits.x_test[:100], None))
-    before = pretrained.record("fast_basic/1")
-    pretrained.make("fast_basic/1", tmp_path / "checkpoints")
-    after = json.loads((copied / "fast_basic-1.json").read_text())
-    assert after["sha256"] != before["sha256"]
-    assert pretrained.load("fast_basic/1").count_params() == 4385
-    assert (tmp_path / "checkpoints" / "fast_basic" / "1" / "checkpoint.npz").exists()
+    before = {name: pretrained.record(name) for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear-bare/2")}
+    pretrained.make("fast_basic-bilinear-bare/1", tmp_path / "checkpoints")
+    after = {name: pretrained.record(name) for name in before}
+    assert after["fast_basic-bilinear-bare/1"]["sha256"] != before["fast_basic-bilinear-bare/1"]["sha256"]
+    assert after["fast_basic-bilinear-bare/2"] == before["fast_basic-bilinear-bare/2"]
+    assert list(json.loads((copied / "bilinear.json").read_text())) == [name for name in pretrained.NAMES if "bilinear" in name]
+    bare, whole = (pretrained.load(name).count_params() for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear/1"))
+    assert whole - bare == (3 * 3 * 8 * 16 + 16) + (3 * 3 * 16 + 1) - (3 * 3 * 8 + 1)  # two layers more, one less
+    assert (tmp_path / "checkpoints/fast_basic-bilinear-bare/1/checkpoint.npz").exists()
+
+
+def tested(group):
+    """What was measured of a recipe's runs, or of those of a decoder, a row a seed."""
+    abouts = [pretrained.record(name) for name in pretrained.NAMES if name.split("/")[0] == group]
+    return pd.DataFrame([about["test"] | about["checkerboard"] for about in abouts]).drop(columns="verdict")
 
 
 def summary(recipe):
     """A recipe's line in README.md: medians over its seeds, and of the loss the lowest and the highest."""
-    tests = pd.DataFrame([pretrained.record(name)["test"] for name in pretrained.NAMES if name.split("/")[0] == recipe])
-    middle, loss = tests.drop(columns="verdict").median(), tests["loss"]
+    tests = tested(recipe)
+    middle, loss = tests.median(), tests["loss"]
     span = f"{middle['loss']:.4f} ({loss.min():.4f} to {loss.max():.4f})" if len(tests) > 1 else f"{middle['loss']:.4f}"
     dead = ", ".join(map(str, tests["dead_maps"]))
     return f"| `{recipe}` | {len(tests)} | {span} | {middle['excess']:.4f} | {middle['PSNR']:.2f} dB | {middle['SSIM']:.3f} | {dead} |"
 
 
+def summary_of_decoder(decoder):
+    """A decoder's line in README.md: medians over five seeds of the loss and the index of logits, of three kinds of runs."""
+    cells = []
+    for group in (f"fast_basic-{decoder}", f"fast_basic-{decoder}-bare", f"fast_denoiser-{decoder}"):
+        if f"{group}/0" in pretrained.NAMES:
+            middle = tested(group).median()
+            cells += [f"{middle['loss']:.4f}", f"{middle['logits']:.2f}"]
+        else:
+            cells += ["", ""]
+    return f"| `{decoder}` | {' | '.join(cells)} |"
+
+
 @pytest.mark.parametrize("recipe", training.RECIPES)
 def test_the_readme_says_what_the_records_say(recipe):
-    assert summary(recipe) in (WEIGHTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert summary(recipe) in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("decoder", models.DECODERS)
+def test_the_readme_says_what_the_records_of_the_decoders_say(decoder):
+    assert re.sub(" +", " ", summary_of_decoder(decoder)) in re.sub(" +", " ", README.read_text(encoding="utf-8"))
