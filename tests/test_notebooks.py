@@ -21,6 +21,7 @@ SMALL = {
     "02_architecture": {"filters": [8, 4], "kernel_size": 5, "seed": 1},
     "03_training": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
     "04_denoising": {"train_digits": 400, "epochs": 1, "noise_kind": "salt_and_pepper", "noise_level": 0.25, "seed": 1},
+    "05_checkerboard": {"train_digits": 400, "epochs": 1, "seed": 1},
 }
 
 

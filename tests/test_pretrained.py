@@ -131,7 +131,7 @@ def summary(recipe):
 
 
 def summary_of_decoder(decoder):
-    """A decoder's line in README.md: medians over five seeds of the loss and the index of logits, of three kinds of runs."""
+    """A decoder's line in README.md: medians over the seeds of the loss and the index of logits, of three kinds of runs."""
     cells = []
     for group in (f"fast_basic-{decoder}", f"fast_basic-{decoder}-bare", f"fast_denoiser-{decoder}"):
         if f"{group}/0" in pretrained.NAMES:
