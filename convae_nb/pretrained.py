@@ -92,7 +92,7 @@ def record(name):
         `training.Result`; "seconds"; "versions" and "processor"; "test", the row of `metrics.evaluate` on the test
         digits, for a denoiser with gaussian noise of level 0.5 in (`noise.corrupt`, seed 0); "sha256", of the weights; "checkerboard", the
         median over the test digits of the `checkerboard.checkerboard_index` of "images", the reconstructions, and of "logits". Runs
-        that compare decoders also have "curve", the mean loss of each of 40 equal stretches of the training.
+        that compare decoders also have "curve", the mean loss of each of 40 stretches of the training (or of its steps, if they are fewer).
 
     Raises
     ------
@@ -159,11 +159,12 @@ def train(name, dataset=None, recipe=None, *, checkpoint_dir=None, progress=True
     arguments = _RUNS[group][0] | {"seed": int(seed)}
     model = models.build_autoencoder(**arguments)
     result = training.train(model, dataset, recipe, checkpoint_dir=checkpoint_dir, progress=progress)
+    losses = result.step_losses
     return model, {
         "model": arguments,
         "recipe": recipe.model_dump(mode="json"),
         "history": result.history,
-        "curve": [round(float(part.mean()), 5) for part in np.array_split(result.step_losses, 40)],
+        "curve": [round(float(part.mean()), 5) for part in np.array_split(losses, min(40, len(losses)))],
         "seconds": round(result.seconds, 1),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         "processor": _processor(),

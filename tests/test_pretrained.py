@@ -115,7 +115,7 @@ def test_a_run_is_made_with_weights_and_record(copied, tmp_path, monkeypatch):
     assert (tmp_path / "checkpoints/fast_basic-bilinear-bare/1/checkpoint.npz").exists()
 
 
-def tested(group):
+def measured_of(group):
     """What was measured of a recipe's runs, or of those of a decoder, a row a seed."""
     abouts = [pretrained.record(name) for name in pretrained.NAMES if name.split("/")[0] == group]
     return pd.DataFrame([about["test"] | about["checkerboard"] for about in abouts]).drop(columns="verdict")
@@ -123,7 +123,7 @@ def tested(group):
 
 def summary(recipe):
     """A recipe's line in README.md: medians over its seeds, and of the loss the lowest and the highest."""
-    tests = tested(recipe)
+    tests = measured_of(recipe)
     middle, loss = tests.median(), tests["loss"]
     span = f"{middle['loss']:.4f} ({loss.min():.4f} to {loss.max():.4f})" if len(tests) > 1 else f"{middle['loss']:.4f}"
     dead = ", ".join(map(str, tests["dead_maps"]))
@@ -135,7 +135,7 @@ def summary_of_decoder(decoder):
     cells = []
     for group in (f"fast_basic-{decoder}", f"fast_basic-{decoder}-bare", f"fast_denoiser-{decoder}"):
         if f"{group}/0" in pretrained.NAMES:
-            middle = tested(group).median()
+            middle = measured_of(group).median()
             cells += [f"{middle['loss']:.4f}", f"{middle['logits']:.2f}"]
         else:
             cells += ["", ""]
