@@ -31,11 +31,18 @@ def recipe(decoder):
     -------
     training.Recipe
 
+    Raises
+    ------
+    ValueError
+        If there is no such decoder.
+
     Examples
     --------
     >>> recipe("nearest").learning_rate
     0.02
     """
+    if decoder not in models.DECODERS:
+        raise ValueError(f"decoder must be one of {', '.join(models.DECODERS)}, got {decoder!r}")
     losses = rate_table().groupby(["decoder", "learning_rate"])["validation_loss"].mean()
     return training.RECIPES["fast_basic"].model_copy(update={"learning_rate": float(losses[decoder].idxmin())})
 

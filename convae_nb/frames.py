@@ -7,7 +7,8 @@ import itertools
 import json
 import math
 
-# Where a script may run, a moved slider shows its frame; elsewhere the first frame stands still.
+# Where a script may run, a moved slider shows its frame; elsewhere the first frame stands still. JupyterLab would take the arrow keys
+# for its own shortcuts, but for data-lm-suppress-shortcuts.
 _SHOW = """
 const root = this.closest('.convae-frames'), sliders = [...root.querySelectorAll('input')];
 sliders.forEach(one => {
@@ -24,8 +25,8 @@ Object.assign(root.querySelector('img'), {src: 'data:image/png;base64,' + pictur
 class Frames:
     """A figure for every combination of some arguments, under a slider for each argument. A cell shows it by its last line.
 
-    JupyterLab, voila and pages made of the stored notebook show the sliders, without a kernel; viewers that run no scripts show
-    the frame of the start.
+    Once its cell has run, JupyterLab shows the sliders; voila and pages made of the stored notebook do so without a kernel. Viewers that
+    run no scripts, such as JupyterLab with a notebook that was only opened, show the frame of the start.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Frames:
         ``draw(**arguments)`` gives a Matplotlib Figure.
     start : dict of str to value
         The arguments of the frame that is shown first.
-    **ranges : sequence
+    **ranges : iterable of int, float or str
         The values of each argument, in the order of the slider's stops. Their numbers multiply to that of the frames: keep it
         to some dozens.
 
@@ -50,7 +51,8 @@ class Frames:
     """
 
     def __init__(self, draw, start, **ranges):
-        ranges = {name: list(values) for name, values in ranges.items()}
+        # NumPy's scalars become Python's own, as JSON wants them.
+        ranges = {name: [getattr(value, "item", lambda value=value: value)() for value in values] for name, values in ranges.items()}
         if not ranges or set(start) != set(ranges) or any(start[name] not in values for name, values in ranges.items()):
             raise ValueError(f"start must have a value of each range, got {start} for {ranges}")
         self._start, self._ranges = start, ranges
@@ -68,8 +70,8 @@ class Frames:
         frames = {"pictures": self._pictures, "texts": self._texts}
         sliders = "".join(_slider(name, values, self._start[name]) for name, values in self._ranges.items())
         picture = f'<img src="data:image/png;base64,{first}" alt="{html.escape(self._texts[self._first])}" style="max-width: 100%">'
-        page = f'<div class="convae-frames" data-frames="{html.escape(json.dumps(frames))}">{sliders}<div>{picture}</div></div>'
-        return {"text/html": page, "image/png": first, "text/plain": repr(self)}
+        opening = f'<div class="convae-frames" data-lm-suppress-shortcuts="true" data-frames="{html.escape(json.dumps(frames))}">'
+        return {"text/html": f"{opening}{sliders}<div>{picture}</div></div>", "image/png": first, "text/plain": repr(self)}
 
 
 def _words(name):

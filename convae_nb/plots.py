@@ -373,6 +373,7 @@ def overlap(*, kernel_size, stride, length=6):
     for x, count in enumerate(counts):
         strip.text(x, -0.75, count, ha="center", va="center", fontsize=7.5, fontweight="bold" if count == counts.max() else "normal")
     strip.set(xlim=(-0.6, len(counts) - 0.4), ylim=(-1.3, length + 0.1), yticks=[], xlabel="position in the output", ylabel="")
+    strip.xaxis.get_major_locator().set_params(integer=True)
     strip.set_title("each input pixel's patch, and how many meet at a pixel", fontsize=9)
     drawn = plane.imshow(np.outer(counts, counts), cmap="cividis", vmin=0, interpolation="nearest")
     plane.set(xticks=[], yticks=[])
@@ -397,7 +398,14 @@ def magnified(rows, *, times, notes=None):
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        If `times` is no whole number of at least 1.
     """
+    if times < 1 or times != int(times):
+        raise ValueError(f"times must be a whole number of at least 1, got {times!r}")
     rows, dots, gap, margin = {label: np.asarray(images) for label, images in rows.items()}, 100, 8, 96
     above = [18 * (len(str((notes or {}).get(label, [""])[0]).splitlines()) if label in (notes or {}) else 0) for label in rows]
     sides = [np.multiply(images.shape[1:3], times) for images in rows.values()]

@@ -13,6 +13,11 @@ def test_each_decoder_has_the_peak_rate_of_its_lowest_mean_loss():
         assert recipe.model_copy(update={"learning_rate": 0.015}) == training.RECIPES["fast_basic"]
 
 
+def test_an_unknown_decoder_is_refused():
+    with pytest.raises(ValueError, match=r"decoder must be one of nearest, .*, subpixel, got 'nearst'"):
+        decoders.recipe("nearst")
+
+
 def test_all_rates_were_tried_alike_and_no_edge_was_chosen():
     table = decoders.rate_table()
     counts = table.groupby(["decoder", "learning_rate"]).size().unstack()

@@ -4,6 +4,7 @@ import io
 import json
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -48,3 +49,8 @@ def test_a_page_asks_for_nothing_from_elsewhere(shown):
 def test_a_start_outside_the_ranges_is_refused(start):
     with pytest.raises(ValueError, match="start must have a value of each range, got"):
         frames.Frames(plots.overlap, start=start, kernel_size=[2, 3], stride=[1, 2])
+
+
+def test_numpys_numbers_serve_as_values():
+    shown = frames.Frames(plots.overlap, start={"kernel_size": 3, "stride": 1}, kernel_size=np.arange(2, 4), stride=[1])
+    assert frames_of(shown._repr_mimebundle_())["texts"] == ["kernel size 2, stride 1", "kernel size 3, stride 1"]

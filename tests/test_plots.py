@@ -136,3 +136,9 @@ def test_panels_have_one_scale_only_where_it_is_asked_for():
     for one_scale in (True, False):
         small, large = plots.seed_dots(measures, one_scale=one_scale).axes
         assert (small.get_xlim() == large.get_xlim()) == one_scale
+
+
+@pytest.mark.parametrize("times", [0, 2.5])
+def test_pixels_of_no_whole_size_are_refused(times):
+    with pytest.raises(ValueError, match=f"times must be a whole number of at least 1, got {times}"):
+        plots.magnified({"dim": DIM}, times=times)
