@@ -1,14 +1,15 @@
-"""``python -m convae_nb run CHAPTER -p name=value``: run the chapters from the command line.
+"""``python -m convae_nb run CHAPTER -p name=value``: run the chapters from the command line; ``sweep`` and ``compare`` many runs.
 
-Exit codes: 0 done, 1 something was started and failed, 2 refused before anything was started.
+Exit codes: 0 done, 1 something was started and failed, 2 refused before anything was started, 130 interrupted.
 """
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
-from convae_nb import parameters, runs
+from convae_nb import _comparing, _records, parameters, runs
 
 
 def main(arguments=None):
@@ -21,6 +22,9 @@ def main(arguments=None):
     except (parameters.RefusedError, runs.RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, parameters.RefusedError) else 1
+    except KeyboardInterrupt:
+        print("Interrupted. What is finished is kept.", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -32,6 +36,26 @@ def _parser():
     run.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="once for each parameter")
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
+    sweep = commands.add_parser("sweep", help="execute a chapter with every combination of some values", allow_abbrev=False)
+    sweep.add_argument("chapter", metavar="CHAPTER", help="number, stem or path")
+    sweep.add_argument(
+        "-g",
+        "--grid",
+        metavar="NAME=VALUE,VALUE",
+        action="append",
+        default=[],
+        help="once for each parameter that varies; lists in brackets",
+    )
+    sweep.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="the same in all runs")
+    sweep.add_argument("--output", metavar="FOLDER", required=True, help="for the executed notebooks; those finished are not done again")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it, this machine's cores do the work")
+    sweep.add_argument("--workers", metavar="N", help="how many runs at once, at most")
+    sweep.set_defaults(command=_sweep)
+    compare = commands.add_parser("compare", help="put side by side in what a folder's runs differ", allow_abbrev=False)
+    compare.add_argument("folder", metavar="FOLDER", help="of executed notebooks")
+    compare.add_argument("--csv", metavar="FILE", help="write the table there, too")
+    compare.add_argument("--over", metavar="NAME", help="mean ± standard deviation over this parameter, such as seed")
+    compare.set_defaults(command=_compare)
     reference = commands.add_parser("reference", help="train the reference runs and store what came out", allow_abbrev=False)
     reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all, and the comparison of denoisers")
     reference.set_defaults(command=_reference)
@@ -53,6 +77,35 @@ def _run(options):
         with runs.progress([path]) as bar:
             runs.execute(path, values, output, bar=bar)
         print(f"Look in {output}")
+
+
+def _sweep(options):
+    grid, values = parameters.parse_grid(options.grid), parameters.parse(options.parameter)
+    if options.workers is not None and not options.workers.isdecimal():
+        raise parameters.RefusedError(f"workers must be a whole number of at least 1, got {options.workers!r}")
+    workers = options.workers and int(options.workers)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's job that is ended cleans up, too
+    table = runs.sweep(options.chapter, grid, options.output, options.scheduler, workers, parameters=values)
+    failed = table[table["state"] != "done"]
+    if len(failed):
+        for name, reason in failed["reason"].items():
+            print(f"{name}: {reason or 'it stopped before its last cell'}", file=sys.stderr)
+        raise runs.RunError(f"{len(failed)} of {len(table)} runs failed; the same command tries them again")
+    print(f"{len(table)} runs are done. Look at them: python -m convae_nb compare {options.output}")
+
+
+def _compare(options):
+    table = runs.compare(options.folder, options.over)
+    if options.csv:
+        table.to_csv(options.csv, index=options.over is None, index_label="run")
+    print(_comparing.text(table))
+    same = ", ".join(f"{name} {_records.shown(value)}" for name, value in table.attrs["same"].items())
+    if same:
+        print(f"\nThe same in all: {same}")
+    if table.attrs["left_out"]:
+        print(f"Runs that are not done and left out: {table.attrs['left_out']}")
+    for name, reason in table.attrs["skipped"].items():
+        print(f"Skipped {name}: {reason}", file=sys.stderr)
 
 
 def _reference(options):
@@ -83,7 +136,7 @@ def _summary(table):
     lines = [("chapter", "seconds", "result", "")]
     for _, run in table.iterrows():
         results = run.drop([*runs.COLUMNS, *parameters.Parameters.model_fields], errors="ignore").dropna()
-        names = [(name, runs.shown(value)) for name, value in results.items()] or [("", "")]
+        names = [(name, _records.shown(value)) for name, value in results.items()] or [("", "")]
         heads = [(run["chapter"], f"{run['seconds']:.1f}")] + [("", "")] * (len(names) - 1)
         lines += [head + name for head, name in zip(heads, names, strict=True)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -128,19 +128,42 @@ def parse(texts):
     >>> parse(["seed=+007", "filters=[16, 8]", "retrain=no", "source=a=b"])
     {'seed': 7, 'filters': [16, 8], 'retrain': False, 'source': 'a=b'}
     """
-    values = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise RefusedError(f"a parameter is written name=value, got {text!r}")
-        read = _READERS[_type_of(name)]
-        if name in values:
-            raise RefusedError(f"{name} is given twice, the second time as {value!r}")
-        try:
-            values[name] = read(value)
-        except ValueError:
-            raise RefusedError(_refusal(name, value)) from None
-    return values
+    return {name: _read(name, value) for name, value in _split(texts).items()}
+
+
+def parse_grid(texts):
+    """Read the values of a sweep as a command line gives them.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Each ``name=value,value,…``, a value as `parse` reads it; lists stand in brackets: ``filters=[16,8,8],[16,8,4]``.
+
+    Returns
+    -------
+    dict
+        A list of values for each name.
+
+    Raises
+    ------
+    RefusedError
+        As `parse` does.
+
+    Examples
+    --------
+    >>> parse_grid(["seed=0,1", "filters=[16,8,8],[16,8,4]"])
+    {'seed': [0, 1], 'filters': [[16, 8, 8], [16, 8, 4]]}
+    """
+    grid = {}
+    for name, value in _split(texts).items():
+        if _type_of(name) == list[int]:
+            if not re.fullmatch(r"\s*\[[^][]*\]\s*(,\s*\[[^][]*\]\s*)*", value):
+                raise RefusedError(f"{name} must be lists in brackets, as [16,8,8],[16,8,4], got {value!r}")
+            items = re.findall(r"\[[^][]*\]", value)
+        else:
+            items = value.split(",")
+        grid[name] = [_read(name, item) for item in items]
+    return grid
 
 
 def closest(name, names):
@@ -153,6 +176,26 @@ def closest(name, names):
     """
     likely = difflib.get_close_matches(name, names, n=1, cutoff=0)
     return f"did you mean {likely[0]!r}? There are {', '.join(names)}" if likely else "there are none"
+
+
+def _split(texts):
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise RefusedError(f"a parameter is written name=value, got {text!r}")
+        _type_of(name)
+        if name in values:
+            raise RefusedError(f"{name} is given twice, the second time as {value!r}")
+        values[name] = value
+    return values
+
+
+def _read(name, text):
+    try:
+        return _READERS[_type_of(name)](text)
+    except ValueError:
+        raise RefusedError(_refusal(name, text)) from None
 
 
 def _whole(text):

@@ -1,25 +1,25 @@
 """Parameterized runs of the chapters: the executed notebook is the record, and there is no other.
 
 papermill keeps a run's parameters and seconds in the notebook, `record` its results, and `collect` reads a folder of them into one
-table. The notebook libraries take seconds to import: the functions that need one bring it in, after all that can be refused.
+table. The notebook libraries and Dask take seconds to import: the functions that need one bring it in, after all that can be refused.
 """
 
 import ast
 import contextlib
+import functools
 import glob
+import hashlib
+import itertools
 import json
-import math
-import os
 import sys
 import tempfile
 from pathlib import Path
 
+from convae_nb import _comparing, _engine, _execution, _notebook, _records
 from convae_nb.parameters import Parameters, RefusedError, closest
 
-RESULTS = "application/vnd.convae.results+json"
-CELL_TIMEOUT = 4 * 3600  # seconds; the longest cell, 100 epochs of the denoiser, takes one hour on two cores
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)  # what reading a file that is no notebook can raise
-COLUMNS = ("chapter", "seconds", "state", "reason")  # of `collect`, before parameters and results
+RESULTS = _records.RESULTS
+COLUMNS = _records.COLUMNS  # of `collect`, before parameters and results
 
 
 class RunError(RuntimeError):
@@ -78,7 +78,7 @@ def notebooks(*patterns):
     raise RefusedError(f"there is no notebook {' or '.join(patterns)} in {folders[0]} or {folders[1]}")
 
 
-def execute(chapter, parameters, output, *, cell_timeout=CELL_TIMEOUT, bar=None):
+def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT, bar=None):
     """Execute a chapter with the given parameters, and write the executed notebook whole or not at all.
 
     It runs in the chapter's folder, in a kernel of this very Python, whatever kernel the notebook names. All of the chapter's
@@ -103,46 +103,89 @@ def execute(chapter, parameters, output, *, cell_timeout=CELL_TIMEOUT, bar=None)
         Before any kernel starts: no such chapter, a parameter that it does not have, a value that the vocabulary does not allow, or an
         output that is no earlier run's.
     RunError
-        If a cell fails or takes too long, or the kernel dies; the notebook is written, with the error in it.
+        If a cell or a widget fails, a cell takes too long, or the kernel dies; the notebook is written, with the error in it.
     """
     path, output = find(chapter), Path(output)
-    values = _checked(path, parameters)
-    source = values.get("source", "mnist")
-    if source != "mnist":
-        values["source"] = str(Path(source).absolute())  # the chapter runs in its own folder
-        if not Path(source).is_file():
-            raise RefusedError(f"source must be mnist or the path of a .npz file, got {source!r}: no such file")
-    if output.exists() and (output.samefile(path) or not _is_run(output)):
+    notebook, defaults = _chapter(path)
+    values = _checked(path, defaults, parameters)
+    if output.exists() and (output.samefile(path) or not _notebook.is_run(output)):
         raise RefusedError(f"output must be a new file or that of an earlier run, got {str(output)!r}: choose another name")
+    _writable(output.parent, output)
 
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=output.parent).close()
-    except OSError as error:
-        raise RefusedError(f"output must be a file that can be written, got {str(output)!r}: {error.strerror}") from None
-    import nbformat
-    import papermill
-    from nbclient.exceptions import CellTimeoutError
-
-    source, crash = nbformat.read(path, as_version=4), None  # of a path papermill would take what is in braces for a parameter
-    with _kernel(path, cell_timeout, bar) as (scratch, options):
-        draft = scratch / "draft.ipynb"
-        try:
-            papermill.execute_notebook(source, draft, values, kernel_name="python3", language="python", progress_bar=False, **options)
-        except papermill.PapermillExecutionError:
-            pass  # it is in the notebook
-        except (RuntimeError, CellTimeoutError) as error:  # the kernel died, or the time is up
-            crash = error
-        notebook = _read(draft)
-    notebook["metadata"]["papermill"] |= {"input_path": str(path), "output_path": str(output)}
-    if crash:
-        # papermill's own metadata say that all is well: the error goes where a reader looks for it, first under the cell that ran.
-        cell = max(_code_cells(notebook), key=lambda cell: cell["metadata"]["papermill"]["start_time"] or "")
-        cell["outputs"].insert(0, {"output_type": "error", "ename": type(crash).__name__, "evalue": _line(crash), "traceback": []})
-    _write(output, notebook)
-    state, reason = _state(notebook)
+    if bar is not None:
+        bar.set_description(path.stem)
+    about = _execution.about(notebook, values)
+    result, _ = _execution.executed(notebook, values, folder=path.parent, cell_timeout=cell_timeout, bar=bar)
+    result["metadata"]["papermill"] |= {"input_path": str(path), "output_path": str(output)}
+    result["metadata"][_execution.ABOUT] = about
+    _notebook.write(output, result)
+    state, reason = _notebook.state(result)
     if state != "done":
         raise RunError(f"{path.stem}: {reason or 'it stopped before its last cell'} (kept in {output})")
+
+
+def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=None, progress=True):
+    """Execute a chapter with every combination of the given values, many at once, each in a kernel of its own.
+
+    What is there already is not done again: a run of the same chapter text with the same parameters and versions that came through.
+    So the same call goes on after an interruption, and does what failed once more. Two sweeps may work on one folder at the same time.
+
+    The libraries of a run use as many threads as there are cores for each of the runs at work; its numbers can differ in the last
+    digits from those of a run that has all cores.
+
+    Parameters
+    ----------
+    chapter : int, str or Path
+        As `find` takes it.
+    grid : dict of str to iterable
+        Values by name of the parameters that vary.
+    output : str or Path
+        The folder for the executed notebooks, ``CHAPTER-<hash of parameters>.ipynb``.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as tcp://10.0.0.1:8786; its workers need this package in the same version, and no disk in
+        common. None: workers of this machine's own, a run a core.
+    workers : int, optional
+        How many runs are at work at once, at most; None: as many as there are cores, or as the cluster's workers have threads.
+    parameters : dict, optional
+        Values by name of parameters that are other than the chapter's defaults, but the same in all runs.
+    progress : bool
+        Whether a bar on standard error shows how many are done, how many failed, and the time left.
+
+    Returns
+    -------
+    DataFrame
+        The rows of this sweep's runs, as `collect` gives them, in the order of the grid.
+
+    Raises
+    ------
+    RefusedError
+        Before anything starts: as `execute`, or the cluster is not there or has other versions of the package, Python or TensorFlow.
+    RunError
+        If the cluster goes away or the disk is full. What has come back is kept. A run that fails raises nothing: its row says why.
+    """
+    path, output = find(chapter), Path(output)
+    notebook, defaults = _chapter(path)
+    runs = _combinations(path, defaults, grid, parameters or {}, output)
+    if not (workers is None or (isinstance(workers, int) and not isinstance(workers, bool) and workers >= 1)):
+        raise RefusedError(f"workers must be a whole number of at least 1, got {workers!r}")
+    _writable(output, output)
+
+    @functools.cache
+    def about_source(source):
+        return _execution.about(notebook, {"source": source})
+
+    def about(run):
+        return about_source(run.values.get("source", "mnist"))
+
+    todo = [run for run in runs if not _engine.is_done(run, about)]
+    with _progress(len(runs), len(runs) - len(todo), progress) as report:
+        try:
+            if todo:
+                _engine.do(todo, notebook, about, report, chapter=path, scheduler=scheduler, workers=workers)
+        except _engine.LostError as error:
+            left = sum(not _engine.is_done(run, about) for run in todo)
+            raise RunError(f"{error}: {left} of {len(runs)} runs are not done; the same command goes on with them") from None
+    return _records.table([run.path for run in runs])
 
 
 def store(chapters=()):
@@ -169,16 +212,17 @@ def store(chapters=()):
     with progress(paths) as bar:
         for path in paths:
             notebook = nbformat.read(path, as_version=4)
-            with _kernel(path, CELL_TIMEOUT, bar) as (_, options):
+            bar.set_description(path.stem)
+            with _execution.kernel(path.parent, _execution.CELL_TIMEOUT, bar) as (_, options):
                 try:
                     NotebookClient(notebook, kernel_name="python3", record_timing=False, store_widget_state=False, **options).execute()
                 except (CellControlSignal, RuntimeError) as error:
-                    raise RunError(f"{path.stem}: {_state(notebook)[1] or _line(error)}") from None
+                    raise RunError(f"{path.stem}: {_notebook.state(notebook)[1] or _notebook.line(error)}") from None
             _clean(notebook)
             for local in {str(path.parent.resolve()), sys.prefix}:
                 if json.dumps(local, ensure_ascii=False)[1:-1] in json.dumps(notebook, ensure_ascii=False):
                     raise RunError(f"{path.stem}: an output or a cell holds this machine's path {local}")
-            _write(path, notebook)
+            _notebook.write(path, notebook)
 
 
 def record(**results):
@@ -198,8 +242,8 @@ def record(**results):
     import pandas as pd
     from IPython.display import display
 
-    results = _valid({name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()})
-    table = pd.DataFrame({"measured": map(shown, results.values())}, index=list(results))
+    results = _records.valid({name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()})
+    table = pd.DataFrame({"measured": map(_records.shown, results.values())}, index=list(results))
     display({RESULTS: {"version": 1, "results": results}, "text/html": table.to_html(), "text/plain": table.to_string()}, raw=True)
 
 
@@ -214,94 +258,131 @@ def collect(folder):
     Returns
     -------
     DataFrame
-        A row a notebook, by file name: ``chapter``, ``seconds``, ``state`` (done, failed or unfinished) and ``reason`` (of a failure),
-        then parameters and results. What is no executed notebook is left out: ``attrs["skipped"]`` says why, by file name.
+        A row a notebook, by file name: ``chapter``, ``seconds``, ``state`` (done, failed or unfinished), ``reason`` (of a failure),
+        the versions ``convae_nb``, ``python`` and ``tensorflow``, then parameters and results. What is no executed notebook is left
+        out: ``attrs["skipped"]`` says why, by file name.
+
+    Raises
+    ------
+    RefusedError
+        If there is no such folder.
     """
-    import pandas as pd
-
-    rows, skipped = {}, {}
-    for path in sorted(Path(folder).glob("*.ipynb")):
-        try:
-            rows[path.name] = _row(_read(path))
-        except _UNREADABLE as error:
-            skipped[path.name] = f"no executed notebook: {error!r}"
-    columns = dict.fromkeys([*COLUMNS, *(column for row in rows.values() for column in row)])
-    table = pd.DataFrame(rows.values(), index=list(rows), columns=list(columns))
-    table.attrs["skipped"] = skipped
-    return table
+    return _records.folder(folder)
 
 
-def shown(value):
-    """Give a result as text, a float to four digits.
+def compare(folder, over=None):
+    """Put side by side in what a folder's runs differ.
 
-    Examples
-    --------
-    >>> shown(0.094812), shown(187.26), shown(12345.6), shown(60000)
-    ('0.09481', '187.3', '12346', '60000')
+    Parameters
+    ----------
+    folder : str or Path
+        As `collect` takes it.
+    over : str, optional
+        A parameter, such as seed: runs that differ in nothing else become one row.
+
+    Returns
+    -------
+    DataFrame
+        Those columns of `collect` that are not the same in all runs, ``seconds`` left out. With `over`: a row for each combination of
+        the other parameters, ``runs``, how many of them are done, and for each result that is a number its mean and, as ``<name>_spread``,
+        its standard deviation (of a sample; missing for a single run). ``attrs["same"]`` holds what is the same in all of them,
+        ``attrs["skipped"]`` what `collect` left out, ``attrs["left_out"]`` how many runs are not done.
+
+    Raises
+    ------
+    RefusedError
+        If there is no such folder, or no run in it, or `over` is no parameter of its runs.
     """
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-    return str(value)
+    return _comparing.compare(_records.folder(folder), over)
 
 
 def progress(paths):
     """Give a progress bar, on standard error, that counts the notebooks' code cells; what is refused at once never shows it."""
     from tqdm import tqdm
 
-    return tqdm(total=sum(len(_code_cells(_read(path))) for path in paths), unit="cell", delay=1)
+    return tqdm(total=sum(len(_notebook.code_cells(_notebook.read(path))) for path in paths), unit="cell", delay=1)
 
 
-def _checked(path, given):
-    """All parameters of a chapter: its own defaults, read from the cell tagged ``parameters``, and those given instead."""
+@contextlib.contextmanager
+def _progress(total, done, wanted):
+    """Give what a sweep reports to: it moves a bar."""
+    from tqdm import tqdm
+
+    failed = 0
+    with tqdm(total=total, initial=done, unit="run", disable=not wanted) as bar:
+
+        def report(run=None, state=None, reason=None):
+            nonlocal failed
+            if run is not None:
+                failed += state != "done"
+                bar.set_postfix_str(f"{failed} failed", refresh=False)
+                bar.update()
+            if sys.stderr.isatty():  # in a file every refresh is a line
+                bar.refresh()
+
+        yield report
+
+
+def _chapter(path):
+    """A chapter, and its own defaults, read from the cell tagged ``parameters``."""
     defaults = {}
     try:
-        for cell in _code_cells(_read(path)):
+        notebook = _notebook.read(path)
+        for cell in _notebook.code_cells(notebook):
             if "parameters" in cell["metadata"].get("tags", []):
                 for node in ast.parse("".join(cell["source"])).body:
                     if isinstance(node, ast.AnnAssign):
                         defaults[node.target.id] = ast.literal_eval(node.value)
-    except (*_UNREADABLE, SyntaxError) as error:
+    except (*_notebook.UNREADABLE, SyntaxError) as error:
         raise RefusedError(f"{path} must be a notebook with a readable parameters cell, got {error!r}") from None
+    return notebook, defaults
+
+
+def _checked(path, defaults, given):
+    """All parameters of a chapter: its own defaults, and those given instead."""
     for name in given:
         if name not in defaults:
             raise RefusedError(f"{path.stem} has no parameter {name!r}: {closest(name, defaults)}")
     values = Parameters(**(defaults | given))
-    return {name: getattr(values, name) for name in defaults}
+    values = {name: getattr(values, name) for name in defaults}
+    source = values.get("source", "mnist")
+    if source != "mnist":
+        if not Path(source).is_file():
+            raise RefusedError(f"source must be mnist or the path of a .npz file, got {source!r}: no such file")
+        values["source"] = str(Path(source).absolute())  # the chapter runs in its own folder
+    return values
 
 
-@contextlib.contextmanager
-def _kernel(path, cell_timeout, bar):
-    """Give a scratch folder, and the options for nbclient that hold for it: a kernel of this Python, in the notebook's folder."""
-    import traitlets
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpecManager
-    from traitlets.config import Config
+def _combinations(path, defaults, grid, parameters, output):
+    """The runs of a grid, each checked."""
+    columns = {}
+    for name, options in grid.items():
+        if isinstance(options, str) or not hasattr(options, "__iter__"):
+            raise RefusedError(f"grid must hold a list of values for each name, got {options!r} for {name}")
+        columns[name] = [option.item() if hasattr(option, "item") else option for option in options]  # NumPy's scalars
+        if not columns[name]:
+            raise RefusedError(f"grid must hold at least one value for each name, got none for {name}")
+        if name in parameters:
+            raise RefusedError(f"{name} is given twice, for the grid and for all runs")
+        for option in columns[name]:  # one by one first: of many combinations the first that is refused may come late
+            if name not in ("noise_kind", "noise_level"):
+                _checked(path, defaults, parameters | {name: option})
+    runs = {}
+    for point in itertools.product(*columns.values()):
+        values = _checked(path, defaults, parameters | dict(zip(columns, point, strict=True)))
+        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        if digest in runs:
+            raise RefusedError(f"grid must not hold a value twice, got two runs with {dict(zip(columns, point, strict=True))}")
+        runs[digest] = _engine.Run(output / f"{path.stem}-{digest}.ipynb", values)
+    return list(runs.values())
 
-    class ThisPython(AsyncKernelManager):
-        @traitlets.default("kernel_spec_manager")
-        def _native_only(self):
-            return KernelSpecManager(kernel_dirs=[])  # no kernel installed anywhere hides ipykernel's own, of sys.executable
 
-    def advance(cell, **_):
-        if bar is not None and "injected-parameters" not in cell.metadata.get("tags", []):
-            bar.update()
-
-    if bar is not None:
-        bar.set_description(path.stem)
-    with tempfile.TemporaryDirectory(prefix="convae-") as scratch:
-        # Kernels that start at once race for ports, but not for sockets; a socket's path must be short, as Jupyter's folder may not be.
-        transport = {"transport": "tcp" if sys.platform == "win32" else "ipc", "connection_file": f"{scratch}/kernel.json"}
-        options = {
-            "kernel_manager_class": ThisPython,
-            "config": Config(ThisPython=transport),
-            "extra_arguments": ["--log-level=CRITICAL"],  # ipykernel calls its every shutdown an error
-            "resources": {"metadata": {"path": str(path.parent)}},
-            "timeout": cell_timeout,
-            "iopub_timeout": 60,  # seconds; the default of 4 is little on a busy machine
-            "coalesce_streams": True,
-            "on_cell_executed": advance,
-        }
-        yield Path(scratch), options
+def _writable(folder, output):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise RefusedError(f"output must be a place that can be written, got {str(output)!r}: {error.strerror}") from None
 
 
 def _clean(notebook):
@@ -314,63 +395,3 @@ def _clean(notebook):
         cell.metadata.pop("papermill", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-
-
-def _row(notebook):
-    run = notebook["metadata"]["papermill"]
-    results = {}
-    for cell in _code_cells(notebook):
-        for output in cell["outputs"]:
-            if payload := output.get("data", {}).get(RESULTS):
-                if payload["version"] != 1:
-                    raise ValueError(f"results of version {payload['version']}, not 1")
-                results |= _valid(payload["results"])
-    head = dict(zip(COLUMNS, (Path(run["input_path"]).stem, run["duration"], *_state(notebook)), strict=True))
-    return head | run["parameters"] | results
-
-
-def _valid(results):
-    for name, value in results.items():
-        if name in COLUMNS or name in Parameters.model_fields:
-            raise ValueError(f"a result must not be called {name!r}, which is a parameter or a column of every run: choose another name")
-        if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-            raise ValueError(f"result {name} must be a finite number, a bool or a str, got {value!r}: convert it first")
-    return results
-
-
-def _state(notebook):
-    """The state, and the reason if it is "failed"."""
-    cells = _code_cells(notebook)
-    for cell in cells:
-        for output in cell["outputs"]:
-            if output["output_type"] == "error":
-                return "failed", f"{output['ename']}: {_line(output['evalue'])} in cell [{cell['execution_count']}]"
-    return "unfinished" if any(cell["execution_count"] is None for cell in cells) else "done", ""
-
-
-def _line(text):
-    return next(iter(str(text).strip().splitlines()), "")
-
-
-def _code_cells(notebook):
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
-
-
-def _is_run(path):
-    try:
-        return "papermill" in _read(path)["metadata"]
-    except _UNREADABLE:
-        return False
-
-
-def _read(path):
-    return json.loads(Path(path).read_text("utf-8"))
-
-
-def _write(path, notebook):
-    """Write a notebook in one step: whoever reads `path` finds the old file or the whole new one."""
-    import nbformat
-
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(nbformat.writes(nbformat.from_dict(notebook)) + "\n", "utf-8")
-    os.replace(part, path)

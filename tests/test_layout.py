@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "convae_nb"
 ORDER = [
     *("_tensorflow", "data", "noise", "layers", "models", "metrics", "checkerboard", "baselines"),
     *("_checkpoint", "_graph_noise", "training", "decoders", "pretrained", "comparison"),
-    *("plots", "frames", "explorer", "parameters", "runs", "__main__"),
+    *("plots", "frames", "explorer", "parameters"),
+    *("_notebook", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
 ]
 LIGHT = ["data", "parameters", "runs"]  # must answer at once: they import no TensorFlow
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")

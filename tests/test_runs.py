@@ -1,4 +1,6 @@
+import importlib.metadata
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 
+import convae_nb
 from convae_nb import __main__, runs
 from convae_nb.parameters import RefusedError
 
@@ -42,7 +45,7 @@ def test_a_source_is_sought_where_the_command_is_given_and_a_missing_one_is_refu
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such folder")
 def test_an_output_that_cannot_be_written_is_refused_before_the_run(write):
     write("01_small.ipynb", "seed: int = 0  # seed", "1")
-    with pytest.raises(RefusedError, match=r"output must be a file that can be written, got '/dev/null/run.ipynb'"):
+    with pytest.raises(RefusedError, match=r"output must be a place that can be written, got '/dev/null/run.ipynb'"):
         runs.execute(1, {}, "/dev/null/run.ipynb")
 
 
@@ -61,6 +64,8 @@ def test_a_run_has_its_parameters_and_its_results_in_the_table(write):
     table = runs.collect("out")
     (row,) = table.to_dict("records")
     assert row.pop("seconds") > 0
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow",)} | {"python": platform.python_version()}
+    assert {name: row.pop(name) for name in ("convae_nb", *versions)} == {"convae_nb": convae_nb.__version__} | versions
     assert row == {
         "chapter": "04_{small}",
         "state": "done",
@@ -276,15 +281,23 @@ def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
     (tmp_path / "list.ipynb").write_text("[]")
     (tmp_path / "folder.ipynb").mkdir()
     (tmp_path / "latin.ipynb").write_bytes(b"\xff")
+    (tmp_path / "deep.ipynb").write_text("[" * 100_000)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / ".ipynb_checkpoints" / "good-checkpoint.ipynb").write_text(executed(version=1))
     table = runs.collect(tmp_path)
-    assert table.to_dict("index") == {"good.ipynb": {"chapter": "01_a", "seconds": 2.0, "state": "done", "reason": "", "loss": 1.5}}
+    assert list(table.index) == ["good.ipynb"]
+    assert table.dropna(axis="columns").to_dict("records") == [
+        {"chapter": "01_a", "seconds": 2.0, "state": "done", "reason": "", "loss": 1.5}
+    ]
     skipped = table.attrs["skipped"]
-    assert sorted(skipped) == [f"{name}.ipynb" for name in ("cut", "empty", "folder", "foreign", "latin", "list", "newer")]
+    named = {f"{name}.ipynb" for name in ("cut", "deep", "empty", "folder", "foreign", "latin", "list", "newer")}
+    assert set(skipped) == named | {"notes.txt", ".ipynb_checkpoints"}
     assert "version 2" in skipped["newer.ipynb"]
 
 
 def test_an_empty_folder_gives_a_table_without_rows(tmp_path):
-    assert runs.collect(tmp_path).shape == (0, 4)
+    assert runs.collect(tmp_path).shape == (0, 7)
 
 
 def test_a_notebook_with_a_cell_that_never_ran_is_unfinished(tmp_path):

@@ -1,0 +1,292 @@
+"""Many runs at once, on `dask.distributed`: each in a kernel of its own, on this machine's cores or on a cluster that is there.
+
+No more runs are handed to Dask than can start at once. The rest wait here, so that neither the scheduler nor the workers hold more than
+what is running, and what is not wanted any more needs no calling back.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import logging
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from convae_nb import _execution, _notebook
+from convae_nb.parameters import RefusedError
+
+TRIES = 3  # of a run whose kernel or worker dies
+PATIENCE = 60  # seconds without any worker, after which a sweep gives up
+GRACE = 15  # seconds in which a scheduler must answer, and have a worker
+
+
+class LostError(RuntimeError):
+    """The cluster is gone, or nothing can be written any more: runs are left that nobody can do."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """Where an executed notebook goes, and all of its parameters."""
+
+    path: Path
+    values: dict
+
+
+class _Flight(NamedTuple):
+    run: Run
+    tries: int
+    started: float
+    content: object  # of the file that `source` names: Dask forgets what nobody holds
+
+
+def is_done(run, about):
+    """Say whether a run's file is there, by the same text, parameters and versions, and came through."""
+    try:
+        notebook = _notebook.read(run.path)
+        same = notebook["metadata"]["papermill"]["parameters"] == run.values and notebook["metadata"][_execution.ABOUT] == about(run)
+        return same and _notebook.state(notebook)[0] == "done"
+    except _notebook.UNREADABLE:
+        return False
+
+
+def work(task, content=None):
+    """Do one run on a worker; `content` is that of the file that its parameter source names.
+
+    Returns
+    -------
+    notebook : str
+        Its text.
+    crashed : bool
+        Whether its kernel died.
+    """
+    from dask.system import CPU_COUNT
+    from distributed import get_worker
+
+    for name in ("papermill", "traitlets"):  # they log what stands in the record, too
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if difference := _difference(_execution.versions(), task["versions"]):
+        raise RuntimeError(f"the worker has {difference}")
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def cancelled():
+        state = worker.state.tasks.get(key)
+        return state is None or state.state == "cancelled"  # by the client, or because there is no client any more
+
+    values = dict(task["values"])
+    with tempfile.TemporaryDirectory(prefix="convae-") as folder:
+        if content is not None:
+            values["source"] = str(Path(folder, "source.npz"))
+            Path(values["source"]).write_bytes(content)
+        threads = max(1, CPU_COUNT // task["beside"].get(worker.address, 1))
+        notebook, crashed = _execution.executed(task["notebook"], values, folder=task["folder"], threads=threads, cancelled=cancelled)
+    text = _notebook.text(notebook)
+    if content is not None:  # the record tells the path that was given
+        for path in (values["source"], repr(values["source"])[1:-1]):
+            text = text.replace(json.dumps(path)[1:-1], json.dumps(task["values"]["source"])[1:-1])
+    return text, crashed
+
+
+def do(runs, notebook, about, report, *, chapter, scheduler=None, workers=None):
+    """Do all runs, each into its file as soon as it has come back.
+
+    Parameters
+    ----------
+    runs : list of Run
+    notebook : dict
+        The chapter.
+    about : callable
+        From a Run to what its file is to hold under `_execution.ABOUT`.
+    report : callable
+        Called with a run, its state and the reason when one has ended, and without arguments about every second.
+    chapter : Path
+        The chapter's file. On this machine the kernels run in its folder, on a cluster in an empty one.
+    scheduler, workers
+        As `runs.sweep` takes them.
+
+    Raises
+    ------
+    RefusedError
+        If the cluster is not there, or has other versions.
+    LostError
+        If scheduler or workers are gone, or a file cannot be written.
+    """
+    with _cluster(scheduler, workers, len(runs)) as client:
+        engine = _Engine(client, runs, notebook, about, report, chapter, scheduler is None, workers)
+        try:
+            with client.as_current():
+                engine.run()
+        except OSError as error:
+            raise LostError(f"{error.filename or 'a file'} cannot be written: {error.strerror or error}") from None
+        finally:
+            engine.stop()
+
+
+class _Engine:
+    def __init__(self, client, runs, notebook, about, report, chapter, here, workers):
+        self._client, self._notebook, self._about, self._report, self._chapter = client, notebook, about, report, chapter
+        self._folder = str(chapter.parent.resolve()) if here else None
+        self._most = workers or len(runs)
+        self._waiting = collections.deque((run, 1) for run in runs)
+        self._flights, self._claims = {}, {}
+        self._answered = time.monotonic()  # when there was a worker
+
+    def run(self):
+        import distributed
+
+        while self._waiting or self._flights:
+            beside, slots = self._slots()
+            for _ in range(len(self._waiting)):
+                if len(self._flights) >= min(slots, self._most):
+                    break
+                self._start(*self._waiting.popleft(), beside)
+            self._report()
+            if self._flights:
+                with contextlib.suppress(TimeoutError, distributed.CancelledError):
+                    distributed.wait(list(self._flights), timeout=1, return_when="FIRST_COMPLETED")
+            elif self._waiting:
+                time.sleep(1)
+            for future in [future for future in self._flights if future.done()]:
+                self._land(future, self._flights.pop(future))
+
+    def stop(self):
+        """Leave nothing running or claimed."""
+        with contextlib.suppress(Exception):  # the scheduler may be what is gone
+            self._client.cancel(list(self._flights), force=True)
+        for run in list(self._claims):
+            self._let_go(run)
+
+    def _slots(self):
+        """How many runs can be at work on each worker's machine, by the worker's address, and in all."""
+        try:
+            workers = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
+        except (OSError, TimeoutError):
+            workers = {}
+        now = time.monotonic()
+        if workers:
+            self._answered = now
+        elif now - self._answered > PATIENCE:
+            raise LostError(f"there has been no worker for {PATIENCE} seconds")
+        hosts = collections.Counter()
+        for worker in workers.values():
+            hosts[worker["host"]] += worker["nthreads"]
+        return {address: hosts[worker["host"]] for address, worker in workers.items()}, sum(hosts.values())
+
+    def _start(self, run, tries, beside):
+        if run not in self._claims:
+            claim = _claim(run.path)
+            if claim is None:  # another sweep has it at work: look again later
+                self._waiting.append((run, tries))
+                return
+            self._claims[run] = claim
+            if is_done(run, self._about):
+                self._end(run, "done", "")
+                return
+        content = None
+        if self._folder is None and run.values.get("source", "mnist") != "mnist":
+            content = self._client.scatter(Path(run.values["source"]).read_bytes(), hash=False)
+        task = {
+            "notebook": self._notebook,
+            "values": run.values,
+            "folder": self._folder,
+            "beside": beside,
+            "versions": self._about(run)["versions"],
+        }
+        future = self._client.submit(work, task, content, key=f"{run.path.stem}-{secrets.token_hex(8)}", pure=False)
+        self._flights[future] = _Flight(run, tries, time.monotonic(), content)
+
+    def _land(self, future, flight):
+        import distributed
+
+        run, tries = flight.run, flight.tries
+        try:
+            text, again = future.result(timeout=GRACE)
+            result = json.loads(text)
+        except TimeoutError:  # its worker died before it handed the result over: Dask does it again
+            self._flights[future] = flight
+            return
+        except distributed.KilledWorker:  # Dask has tried again already
+            result, again = self._failed(flight, "KilledWorker", "every worker that had it died"), False
+        except Exception as error:
+            result, again = self._failed(flight, type(error).__name__, _notebook.line(error)), True
+        if again and tries < TRIES:
+            self._waiting.appendleft((run, tries + 1))
+            return
+        result["metadata"]["papermill"] |= {
+            "input_path": str(self._chapter),
+            "output_path": str(run.path),
+            "parameters": run.values,
+        }
+        result["metadata"][_execution.ABOUT] = self._about(run)
+        _notebook.write(run.path, result)
+        self._end(run, *_notebook.state(result))
+
+    def _failed(self, flight, name, message):
+        return _execution.failed(self._notebook, name, message, time.monotonic() - flight.started)
+
+    def _end(self, run, state, reason):
+        self._let_go(run)
+        self._report(run, state, reason)
+
+    def _let_go(self, run):
+        self._claims.pop(run).release()
+        with contextlib.suppress(OSError):
+            _lock_of(run.path).unlink()
+
+
+def _lock_of(path):
+    return path.with_name(f".{path.name}.lock")
+
+
+def _claim(path):
+    """Take a run for this process, until it is released or the process ends; None if another has it."""
+    import locket
+
+    lock = locket.lock_file(str(_lock_of(path)), timeout=0)
+    try:
+        lock.acquire()
+    except locket.LockError:
+        return None
+    return lock
+
+
+@contextlib.contextmanager
+def _cluster(scheduler, workers, count):
+    import dask
+    import distributed
+    from dask.system import CPU_COUNT
+
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            # A worker counts as suspect whenever it dies under a run.
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}))
+            size = {"n_workers": min(workers or CPU_COUNT, count), "threads_per_worker": 1, "memory_limit": 0}
+            cluster = stack.enter_context(
+                distributed.LocalCluster(**size, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL)
+            )
+            yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
+            return
+        try:
+            client = stack.enter_context(distributed.Client(scheduler, timeout=GRACE, set_as_default=False))
+            client.wait_for_workers(1, timeout=GRACE)
+        except (OSError, ValueError, TimeoutError) as error:
+            found = _notebook.line(error) or type(error).__name__
+            raise RefusedError(f"scheduler must be the address of a Dask scheduler that has workers, got {scheduler!r}: {found}") from None
+        _compare_versions(client)
+        yield client
+
+
+def _compare_versions(client):
+    ours = _execution.versions()
+    for address, theirs in client.run(_execution.versions, on_error="return").items():
+        if isinstance(theirs, Exception):
+            raise RefusedError(f"the worker at {address} cannot do runs: {_notebook.line(theirs) or type(theirs).__name__}")
+        if difference := _difference(theirs, ours):
+            raise RefusedError(f"the worker at {address} has {difference}")
+
+
+def _difference(theirs, ours):
+    return ", ".join(f"{name} {theirs.get(name)} instead of {version}" for name, version in ours.items() if theirs.get(name) != version)

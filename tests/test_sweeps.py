@@ -1,0 +1,342 @@
+"""Sweeps on a real engine: real kernels, real `dask worker` processes, real signals, a real small disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import psutil
+import pytest
+
+from convae_nb import _engine, runs
+from convae_nb.parameters import RefusedError
+
+PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nsource: str = 'mnist'  # source"
+RECORD = "from convae_nb import runs\nruns.record(loss=seed + epochs / 10)"
+COMMAND = [sys.executable, "-m", "convae_nb", "sweep", "1", "--output", "out"]
+ROOT = Path(__file__).parents[1]
+posix = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """Writes a tiny chapter, notebooks/01_tiny.ipynb, with the given cells before the one that records."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    Path("notebooks").mkdir()
+
+    def write(*sources, record=RECORD):
+        cells = [nbformat.v4.new_markdown_cell("# Tiny"), nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
+        cells += [nbformat.v4.new_code_cell(source) for source in (*sources, record)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), "notebooks/01_tiny.ipynb")
+
+    return write
+
+
+@pytest.fixture
+def start():
+    """Starts processes, and ends them and all of theirs."""
+    started = []
+
+    def start(command, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True} | options
+        started.append(subprocess.Popen(command, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        for each in [process.pid, *children(process)]:
+            try:
+                os.kill(each, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.communicate()
+
+
+@pytest.fixture
+def cluster(start, tmp_path):
+    """Starts a scheduler and workers, each in a folder of its own; gives the scheduler's address."""
+
+    def dask(role, *options, cwd, **environment):
+        cwd.mkdir(exist_ok=True)
+        words = [sys.executable, "-m", "dask", role, *options, "--no-dashboard"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return start(words, cwd=cwd, env=os.environ | environment, **quiet)
+
+    def cluster(*workers):
+        file = tmp_path / "scheduler.json"
+        scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), cwd=tmp_path / "s")
+        wait_for(file.exists)
+        address = json.loads(file.read_text())["address"]
+        options = ["--nthreads", "1", "--host", "127.0.0.1", "--memory-limit", "0"]
+        for number, environment in enumerate(workers):
+            cluster.workers.append(dask("worker", address, *options, "--no-nanny", cwd=tmp_path / f"w{number}", **environment))
+        cluster.scheduler = scheduler
+        return address
+
+    cluster.workers = []
+    return cluster
+
+
+def children(process):
+    try:
+        return [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_for(condition, seconds=200):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def contents(folder="out"):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+# --- refused before anything starts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-g", "sede=1,2"], "no parameter 'sede': did you mean 'seed'"),
+        (["-g", "recipe=fast_basic"], "01_tiny has no parameter 'recipe'"),
+        (["-g", "seed=1,x"], "seed must be a whole number .*got 'x'"),
+        (["-g", "seed=1,,2"], "seed must be a whole number .*got ''"),
+        (["-g", "seed=1,-2"], "seed must be a whole number .*got -2"),
+        (["-g", "seed=1,1"], "must not hold a value twice, got two runs with {'seed': 1}"),
+        (["-g", "seed=1,2", "-g", "seed=3"], "seed is given twice"),
+        (["-g", "seed=1,2", "-p", "seed=3"], "seed is given twice, for the grid and for all runs"),
+        (["-g", "filters=16,8"], "filters must be lists in brackets, as .* got '16,8'"),
+        (["-g", "seed"], "name=value, got 'seed'"),
+        (["-g", "source=mnist,digits.npz"], "source must be mnist or the path .*'digits.npz': no such file"),
+        (["-g", "seed=1,2", "--workers", "0"], "workers must be a whole number of at least 1, got 0"),
+        (["-g", "seed=1,2", "--workers", "two"], "workers must be a whole number of at least 1, got 'two'"),
+        (["-g", "seed=1,2", "--output", "file"], "output must be a place that can be written, got 'file'"),
+    ],
+)
+def test_a_sweep_that_cannot_run_is_refused_in_one_line_before_the_heavy_imports(chapter, capfd, monkeypatch, arguments, message):
+    from convae_nb import __main__
+
+    chapter()
+    Path("file").touch()
+    for name in ("papermill", "nbformat", "distributed", "dask"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it would raise
+    assert __main__.main(["sweep", "1", *([] if "--output" in arguments else ["--output", "out"]), *arguments]) == 2
+    written, refused = capfd.readouterr()
+    assert (written, len(refused.splitlines())) == ("", 1)
+    with pytest.raises(RefusedError, match=message):
+        raise RefusedError(refused)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"seed": "12"}, "grid must hold a list of values for each name, got '12' for seed"),
+        ({"seed": 3}, "grid must hold a list of values for each name, got 3 for seed"),
+        ({"seed": []}, "grid must hold at least one value for each name, got none for seed"),
+        ({"seed": [1.0]}, "seed must be a whole number"),
+    ],
+)
+def test_a_grid_is_lists_of_values(chapter, grid, message):
+    chapter()
+    with pytest.raises(RefusedError, match=message):
+        runs.sweep(1, grid, "out")
+
+
+@posix
+def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
+    chapter()
+    monkeypatch.setattr(_engine, "GRACE", 1)
+    with pytest.raises(RefusedError, match="scheduler must be the address of a Dask scheduler that has workers, got 'tcp://127.0.0.1:9'"):
+        runs.sweep(1, {"seed": [1]}, "out", "tcp://127.0.0.1:9")
+
+
+# --- on this machine
+
+
+def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_done(chapter, monkeypatch):
+    chapter("import os\nprint(os.environ['TF_NUM_INTRAOP_THREADS'], os.getcwd())\nif seed == 2: raise ValueError('two')")
+    done = []
+    real = _engine.do
+    monkeypatch.setattr(_engine, "do", lambda todo, *rest, **options: (done.append(len(todo)), real(todo, *rest, **options)))
+    grid = {"seed": np.arange(3), "epochs": [5]}
+    table = runs.sweep(1, grid, "out", workers=2, parameters={"source": "mnist"}, progress=False)
+    assert list(table["state"]) == ["done", "done", "failed"]
+    assert list(table["reason"]) == ["", "", "ValueError: two in cell [3]"]
+    assert list(table["loss"].dropna()) == [0.5, 1.5]
+    assert contents() == sorted(table.index)
+    assert all(name.startswith("01_tiny-") for name in contents())
+    threads, folder = (
+        json.loads(Path("out", table.index[0]).read_text())["cells"][3]["outputs"][0]["text"][0].split(maxsplit=1)  # after the injected one
+    )
+    assert int(threads) == max(1, os.cpu_count() // 2)
+    assert folder.strip() == str(Path("notebooks").resolve())
+
+    runs.sweep(1, {"seed": [0, 1], "epochs": [5]}, "out", progress=False)
+    assert done == [3], "nothing was left to do"
+    notebook = nbformat.read("notebooks/01_tiny.ipynb", as_version=4)
+    notebook.cells[2].source = "seed"
+    nbformat.write(notebook, "notebooks/01_tiny.ipynb")
+    table = runs.sweep(1, {"seed": [2], "epochs": [5]}, "out", progress=False)
+    assert list(table["state"]) == ["done"]
+    todo = [_engine.Run(Path("out", name), {"seed": 0}) for name in contents()]
+    assert not any(_engine.is_done(run, lambda run: {}) for run in todo), "other parameters, other text"
+
+
+@pytest.mark.slow
+@posix
+def test_a_killed_kernel_is_tried_again_and_then_a_failed_row(chapter):
+    kill = "import os, signal\nfrom pathlib import Path\ntry_ = len(list(Path('.').glob(f'try-{seed}-*')))\n"
+    kill += "Path(f'try-{seed}-{try_}').touch()\nif seed or not try_: os.kill(os.getpid(), signal.SIGKILL)"
+    chapter(kill)
+    table = runs.sweep(1, {"seed": [0, 1]}, "out", progress=False)
+    assert list(table["state"]) == ["done", "failed"]
+    assert table["reason"].iloc[1].startswith("DeadKernelError: Kernel died")
+    assert len(list(Path("notebooks").glob("try-0-*"))) == 2
+    assert len(list(Path("notebooks").glob("try-1-*"))) == _engine.TRIES
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start, how):
+    chapter("import time\nfrom pathlib import Path\nPath(f'started-{seed}').touch()\nif seed and not Path('quick').exists(): time.sleep(600)")
+    command = [*COMMAND, "-g", "seed=0,1,2", "--workers", "2"]
+    sweep = start(command)
+    wait_for(lambda: len(list(Path("notebooks").glob("started-*"))) == 3)
+    below = [psutil.Process(pid) for pid in children(sweep)]
+    if how == signal.SIGINT:
+        os.killpg(sweep.pid, how)  # as a terminal does
+    else:
+        sweep.send_signal(how)
+    _, errors = sweep.communicate(timeout=120)
+    psutil.wait_procs(below, timeout=60)
+    assert not [each for each in below if each.is_running() and each.status() != "zombie"]
+    if how != signal.SIGKILL:
+        assert sweep.returncode == 130
+        assert errors.splitlines()[-1] == "Interrupted. What is finished is kept."
+        assert "Traceback" not in errors
+        assert len(contents()) == 1
+    Path("notebooks/quick").touch()
+    again = start(command)
+    written, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
+    assert written.startswith("3 runs are done.")
+    assert "1/3" in errors.replace("\r", "\n").splitlines()[0], "the finished one was skipped"
+    assert sorted(runs.collect("out")["seed"]) == [0, 1, 2]
+    assert len(contents()) == 3
+
+
+@pytest.mark.slow
+@posix
+def test_two_sweeps_on_one_folder_share_the_work(chapter, start):
+    chapter("import os, time\nfrom pathlib import Path\nPath(f'{seed}-{os.getpid()}').touch()\ntime.sleep(1)")
+    sweeps = [start([*COMMAND, "-g", "seed=0,1,2,3", "--workers", "1"]) for _ in range(2)]
+    for sweep in sweeps:
+        _, errors = sweep.communicate(timeout=400)
+        assert sweep.returncode == 0, errors
+    assert sorted(path.name[0] for path in Path("notebooks").glob("[0-9]-*")) == ["0", "1", "2", "3"], "each run was done once"
+    assert list(runs.collect("out")["state"]) == ["done"] * 4
+    assert len(contents()) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux can make a small disk")
+def test_a_full_disk_ends_a_sweep_in_one_line_and_with_room_it_goes_on(chapter, start):
+    chapter("import random\nprint(random.randbytes(60_000).hex())")
+    Path("out").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", "out"], check=True)
+    try:
+        command = [*COMMAND, "-g", "seed=0,1,2", "--workers", "1"]
+        _, errors = (sweep := start(command)).communicate(timeout=400)
+        assert sweep.returncode == 1
+        assert "No space left on device: 1 of 3 runs are not done; the same command goes on with them" in errors.splitlines()[-1]
+        assert len(contents()) == 2
+        assert list(runs.collect("out")["state"]) == ["done"] * 2
+        subprocess.run(["mount", "-o", "remount,size=2m", "out"], check=True)
+        _, errors = (sweep := start(command)).communicate(timeout=400)
+        assert sweep.returncode == 0, errors
+        assert len(contents()) == 3
+    finally:
+        subprocess.run(["umount", "out"], check=True)
+
+
+# --- on a cluster
+
+
+@pytest.mark.slow
+@posix
+def test_a_killed_worker_costs_no_run_and_workers_need_no_common_folder(chapter, start, cluster, tmp_path):
+    np.savez("digits.npz", x=np.arange(3))
+    where = "import os\nimport numpy as np\nfrom pathlib import Path\nassert np.load(source)['x'][2] == 2\nassert not os.listdir()\n"
+    chapter(where + f"beat = Path({str(tmp_path)!r}, f'{{seed}}-{{os.getppid()}}')\nbeat.touch()\nimport time\ntime.sleep(3)")
+    address = cluster({}, {})
+    sweep = start([*COMMAND, "-g", "seed=0,1,2,3", "-p", "source=digits.npz", "--scheduler", address])
+    victim = cluster.workers[1]
+    wait_for(lambda: list(tmp_path.glob(f"*-{victim.pid}")))
+    victim.kill()
+    _, errors = sweep.communicate(timeout=400)
+    assert sweep.returncode == 0, errors
+    table = runs.collect("out")
+    assert list(table["state"]) == ["done"] * 4
+    assert set(table["source"]) == {str(Path("digits.npz").absolute())}
+    assert "convae-" not in Path("out", table.index[0]).read_text(), "no path of the worker's"
+    assert contents(tmp_path / "w0") == [] or "01_tiny" not in str(contents(tmp_path / "w0"))
+
+
+@pytest.mark.slow
+@posix
+def test_without_workers_a_sweep_gives_up_and_a_lost_scheduler_ends_it(chapter, start, cluster, tmp_path, monkeypatch):
+    chapter(f"from pathlib import Path\nPath({str(tmp_path)!r}, 'started').touch()\nimport time\ntime.sleep(600)")
+    address = cluster({})
+    code = "import sys\nfrom convae_nb import _engine, __main__\n_engine.PATIENCE = 2\nsys.exit(__main__.main(sys.argv[1:]))"
+    sweep = start([sys.executable, "-c", code, *COMMAND[3:], "-g", "seed=0,1", "--scheduler", address])
+    wait_for((tmp_path / "started").exists)
+    kernel = [psutil.Process(pid) for pid in children(cluster.workers[0])]
+    cluster.scheduler.kill()
+    _, errors = sweep.communicate(timeout=200)
+    assert sweep.returncode == 1
+    assert errors.splitlines()[-1].endswith("2 of 2 runs are not done; the same command goes on with them")
+    psutil.wait_procs(kernel, timeout=100)
+    assert not [each for each in kernel if each.is_running() and each.status() != "zombie"], "its worker gave the run up"
+
+
+@pytest.mark.slow
+@posix
+def test_an_interrupted_sweep_on_a_cluster_frees_its_workers(chapter, start, cluster, tmp_path):
+    chapter(f"from pathlib import Path\nPath({str(tmp_path)!r}, 'started').touch()\nimport time\ntime.sleep(600)")
+    sweep = start([*COMMAND, "-g", "seed=0,1", "--scheduler", cluster({})])
+    wait_for((tmp_path / "started").exists)
+    kernel = [psutil.Process(pid) for pid in children(cluster.workers[0])]
+    assert kernel
+    sweep.send_signal(signal.SIGINT)
+    _, errors = sweep.communicate(timeout=100)
+    assert (sweep.returncode, errors.splitlines()[-1]) == (130, "Interrupted. What is finished is kept.")
+    assert contents() == []
+    psutil.wait_procs(kernel, timeout=30)
+    assert not [each for each in kernel if each.is_running() and each.status() != "zombie"]
+    assert cluster.workers[0].poll() is None, "the worker lives on"
+
+
+@pytest.mark.slow
+@posix
+def test_a_worker_with_other_versions_or_without_the_package_is_refused_by_name(chapter, cluster, start, tmp_path):
+    chapter()
+    other = tmp_path / "other" / "tensorflow-9.9.dist-info" / "METADATA"
+    other.parent.mkdir(parents=True)
+    other.write_text("Metadata-Version: 2.1\nName: tensorflow\nVersion: 9.9\n")
+    address = cluster({"PYTHONPATH": os.pathsep.join([str(other.parents[1]), os.environ["PYTHONPATH"]])})
+    sweep = start([*COMMAND, "-g", "seed=0,1", "--scheduler", address])
+    _, errors = sweep.communicate(timeout=100)
+    assert sweep.returncode == 2
+    assert "has tensorflow 9.9 instead of 2." in errors.splitlines()[-1]
