@@ -97,7 +97,13 @@ def _sweep(options):
 def _compare(options):
     table = runs.compare(options.folder, options.over)
     if options.csv:
-        table.to_csv(options.csv, index=options.over is None, index_label="run")
+        try:
+            if Path(options.csv).suffix == ".ipynb":
+                raise OSError("it is called as a notebook is")
+            table.to_csv(options.csv, index=options.over is None, index_label="run")
+        except OSError as error:
+            reason = error.strerror or error
+            raise parameters.RefusedError(f"csv must be a file that can be written, got {options.csv!r}: {reason}") from None
     print(_comparing.text(table))
     same = ", ".join(f"{name} {_records.shown(value)}" for name, value in table.attrs["same"].items())
     if same:

@@ -22,6 +22,9 @@ TRIES = 3  # of a run whose kernel or worker dies
 PATIENCE = 60  # seconds without any worker, after which a sweep gives up
 GRACE = 15  # seconds in which a scheduler must answer, and have a worker
 
+# A terminal sends Ctrl-C to the workers, too, but it is the sweep that ends them.
+_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+
 
 class LostError(RuntimeError):
     """The cluster is gone, or nothing can be written any more: runs are left that nobody can do."""
@@ -264,9 +267,8 @@ def _cluster(scheduler, workers, count):
             # A worker counts as suspect whenever it dies under a run.
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}))
             size = {"n_workers": min(workers or CPU_COUNT, count), "threads_per_worker": 1, "memory_limit": 0}
-            cluster = stack.enter_context(
-                distributed.LocalCluster(**size, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL)
-            )
+            quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [_DEAF]}
+            cluster = stack.enter_context(distributed.LocalCluster(**size, **quiet, host="127.0.0.1"))
             yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
             return
         try:

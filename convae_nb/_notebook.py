@@ -65,7 +65,7 @@ def state(notebook):
         for output in widget["state"].get("outputs", ()):
             if output["output_type"] == "error":
                 return "failed", _reason(output, shown.get(model), "in a widget ")
-    statuses = {cell["metadata"].get("papermill", {}).get("status", "completed") for cell in cells}
+    statuses = {cell.get("metadata", {}).get("papermill", {}).get("status", "completed") for cell in cells}
     ran = all(cell["execution_count"] is not None for cell in cells) and statuses <= {"completed", "failed"}
     return "done" if ran else "unfinished", ""
 

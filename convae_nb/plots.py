@@ -465,3 +465,52 @@ def seed_dots(measures, *, marks=None, log=(), one_scale=False):
     row[0, 0].invert_yaxis()
     plt.close(fig)
     return fig
+
+
+def sweep(table, *, x, y, xlabel, ylabel, by=None):
+    """Draw a result of many runs against a parameter, with its spread over seeds, a labelled line for each value of another.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `runs.compare` gives it: with `over`, bars reach one standard deviation up and down; without it, each run is a point of its
+        line.
+    x : str
+        The parameter along the axis, in the order of its values; what is no number is written out.
+    y : str
+        The result; runs that lack it are left out.
+    xlabel, ylabel : str
+        What is drawn along either axis, with its unit.
+    by : str, optional
+        The parameter that tells the lines apart.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If the table has no such column.
+    """
+    for name in (x, y, *([by] if by else [])):
+        if name not in table.columns:
+            raise ValueError(f"table must have the columns that are drawn, got {name!r}, not one of {', '.join(table.columns)}")
+    table = table.dropna(subset=[x, y]).sort_values(x, kind="stable")
+    numbers = all(isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) for value in table[x])
+    places = {value: value if numbers else place for place, value in enumerate(dict.fromkeys(table[x]))}
+    fig, axes = plt.subplots(figsize=(_WIDTH, 3.6), layout="constrained")
+    styles = zip(itertools.cycle(_COLOURS), itertools.cycle("os^Dv"))
+    groups = table.groupby(by, sort=False) if by else [("", table)]
+    for (label, group), (colour, marker) in zip(groups, styles, strict=False):
+        spread = group[f"{y}_spread"].fillna(0.0).astype(float) if f"{y}_spread" in table.columns else None
+        along = [places[value] for value in group[x]]
+        line = {"color": colour, "marker": marker, "markersize": 5, "capsize": 3, "label": f"{by} {label}"}
+        axes.errorbar(along, group[y].astype(float), yerr=spread, **line)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if not numbers:
+        axes.set_xticks(list(places.values()), [str(value) for value in places])
+    if by:
+        fig.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside right center")
+    plt.close(fig)
+    return fig

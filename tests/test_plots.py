@@ -9,6 +9,14 @@ from convae_nb import models, plots
 RNG = np.random.default_rng(0)
 DIM = 0.25 * RNG.uniform(size=(3, 10, 12, 1)).astype("float32")  # never bright: autoscaling would show it as white
 SEEDS = pd.DataFrame({"one": [1.0, 2.0, 9.0], "two": [3.0, 4.0, 5.0]})
+SWEPT = pd.DataFrame(
+    {
+        "filters": [(16, 8), (16, 8), (4, 2), (4, 2)],
+        "epochs": [1, 2, 1, 2],
+        "loss": [0.1, 0.09, 0.2, 0.15],
+        "loss_spread": [0.01, 0.0, 0.02, np.nan],
+    }
+)
 
 FIGURES = {
     "image": lambda: plots.image(DIM[0]),
@@ -24,6 +32,7 @@ FIGURES = {
     "magnified": lambda: plots.magnified({"one": DIM, "two": DIM[:, :5]}, times=4, notes={"one": ["a", "b\nc", "d"]}),
     "seed_dots": lambda: plots.seed_dots({"loss": SEEDS, "index": SEEDS}, marks={"loss": 0.5}, log=["index"]),
     "bar_columns": lambda: plots.bar_columns(models.layer_table(models.build_autoencoder())[["weights", "multiply-adds"]]),
+    "sweep": lambda: plots.sweep(SWEPT, x="epochs", y="loss", xlabel="epochs", ylabel="loss", by="filters"),
 }
 
 
@@ -142,3 +151,19 @@ def test_panels_have_one_scale_only_where_it_is_asked_for():
 def test_pixels_of_no_whole_size_are_refused(times):
     with pytest.raises(ValueError, match=f"times must be a whole number of at least 1, got {times}"):
         plots.magnified({"dim": DIM}, times=times)
+
+
+def test_a_sweep_is_a_line_for_each_value_with_bars_as_long_as_the_spread():
+    (axes,) = FIGURES["sweep"]().axes
+    lines = {container.get_label(): container for container in axes.containers}
+    assert list(lines) == ["filters (16, 8)", "filters (4, 2)"]
+    line, _, (bars,) = lines["filters (16, 8)"]
+    np.testing.assert_array_equal(line.get_xydata(), [[1, 0.1], [2, 0.09]])
+    np.testing.assert_allclose([segment[:, 1] for segment in bars.get_segments()], [[0.09, 0.11], [0.09, 0.09]])
+
+
+def test_a_sweep_over_what_is_no_number_writes_its_values_out():
+    (axes,) = plots.sweep(SWEPT, x="filters", y="loss", xlabel="feature maps", ylabel="loss").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["(4, 2)", "(16, 8)"]
+    with pytest.raises(ValueError, match="table must have the columns that are drawn, got 'los'"):
+        plots.sweep(SWEPT, x="epochs", y="los", xlabel="epochs", ylabel="loss")

@@ -1,6 +1,9 @@
 import importlib.metadata
 import json
+import os
 import platform
+import re
+import statistics
 import subprocess
 import sys
 import time
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 import convae_nb
@@ -119,6 +123,56 @@ def test_a_cell_has_limited_time(write):
     write("01_hangs.ipynb", "seed: int = 0  # seed", "import time\ntime.sleep(60)", "print('never')")
     with pytest.raises(runs.RunError, match=r"^01_hangs: CellTimeoutError: .* after 1 seconds"):
         runs.execute(1, {}, "out.ipynb", cell_timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        ("with output:\n    1 / 0\noutput", "in a widget in cell [3]"),
+        ("with output:\n    1 / 0", "in a widget"),
+        ("_ = ipywidgets.interact(lambda x: 1 / x, x=ipywidgets.IntSlider(0))", "in a widget"),
+        ("slider = ipywidgets.IntSlider()\nslider.observe(lambda change: 1 / 0, 'value')\nslider.value = 3", "in cell [3]"),
+    ],
+)
+def test_an_error_inside_a_widget_is_a_failure(write, source, where):
+    write("01_widget.ipynb", "seed: int = 0  # seed", f"import ipywidgets\noutput = ipywidgets.Output()\n{source}", "print('after')")
+    with pytest.raises(runs.RunError, match=rf"^01_widget: ZeroDivisionError: division by zero {re.escape(where)} \(kept in out.ipynb\)"):
+        runs.execute(1, {}, "out.ipynb")
+    assert runs.collect(".").loc["out.ipynb", "state"] == "failed"
+
+
+def test_a_widget_without_an_error_is_none(write):
+    write("01_widget.ipynb", "", "import ipywidgets\noutput = ipywidgets.Output()\nwith output:\n    print(1)\noutput")
+    runs.execute(1, {}, "out.ipynb")
+    assert runs.collect(".").loc["out.ipynb", "state"] == "done"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'; import os; os._exit(1) #",
+        '"""+__import__("os")._exit(1)+"""',
+        "{seed}",
+        "\\",
+        "\\'",
+        "${HOME}",
+        "\u2028x\r",
+        "é\x1b[2J",
+        "$(exit 1)",
+    ],
+)
+def test_a_parameter_is_data_whatever_it_holds(write, value, tmp_path):
+    write("01_text.ipynb", "source: str = 'mnist'  # which\nseed: int = 0  # seed", "from convae_nb import runs\nruns.record(text=source)")
+    Path(value).touch()
+    assert __main__.main(["run", "1", "-p", f"source={value}", "--output", "out.ipynb"]) == 0
+    row = runs.collect(".").loc["out.ipynb"]
+    assert row["text"] == row["source"] == str(tmp_path / value)
+
+
+def test_a_text_that_no_file_can_hold_is_refused(write):
+    write("01_text.ipynb", "source: str = 'mnist'  # which", "1")
+    with pytest.raises(RefusedError, match="source must be a text"):
+        runs.execute(1, {"source": "\udcff"}, "out.ipynb")
 
 
 def test_leaving_early_is_no_success(write):
@@ -294,6 +348,126 @@ def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
     named = {f"{name}.ipynb" for name in ("cut", "deep", "empty", "folder", "foreign", "latin", "list", "newer")}
     assert set(skipped) == named | {"notes.txt", ".ipynb_checkpoints"}
     assert "version 2" in skipped["newer.ipynb"]
+
+
+def executed_run(folder, name, parameters, results, chapter="01_a", error=None):
+    """Writes what papermill leaves of a run, in short."""
+    outputs = [{"output_type": "display_data", "data": {runs.RESULTS: {"version": 1, "results": results}}, "metadata": {}}]
+    outputs += [{"output_type": "error", "ename": "ValueError", "evalue": error, "traceback": []}] if error else []
+    cells = [{"cell_type": "code", "source": "1", "metadata": {}, "execution_count": 1, "outputs": outputs}]
+    papermill = {"input_path": f"notebooks/{chapter}.ipynb", "duration": 2.0, "parameters": parameters}
+    (folder / f"{name}.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"papermill": papermill}}))
+
+
+def test_columns_keep_their_types_where_a_run_lacks_them(tmp_path):
+    executed_run(tmp_path, "a", {"seed": 1, "filters": [16, 8]}, {"digits": 10, "learned": True, "loss": 1, "text": "x"})
+    executed_run(tmp_path, "b", {"seed": 2, "filters": [4]}, {"loss": 0.5})
+    table = runs.collect(tmp_path)
+    assert {name: str(table[name].dtype) for name in ("seed", "digits", "learned", "loss", "text", "seconds", "filters")} == {
+        **{"seed": "int64", "digits": "Int64", "learned": "boolean", "loss": "float64", "text": "str", "seconds": "float64"},
+        "filters": "object",
+    }
+    assert table["filters"].tolist() == [[16, 8], [4]]
+    assert table["loss"].tolist() == [1.0, 0.5]
+
+
+def test_a_cell_that_was_at_work_when_all_was_killed_is_unfinished(tmp_path):
+    cells = [{"cell_type": "code", "source": "1", "execution_count": 1, "outputs": [], "metadata": {"papermill": {"status": "running"}}}]
+    papermill = {"input_path": "notebooks/01_a.ipynb", "duration": None, "parameters": {"seed": 1}}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"papermill": papermill}}))
+    assert runs.collect(tmp_path).loc["a.ipynb", "state"] == "unfinished"
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    for read in (runs.collect, runs.compare):
+        with pytest.raises(RefusedError, match=r"folder must be a folder of executed notebooks, got '.*nowhere'"):
+            read(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two settings of three seeds each, the last of which failed."""
+    for filters, losses in {(16, 8): (0.1, 0.2, 0.3), (4, 2): (0.5, 0.7, None)}.items():
+        for seed, loss in enumerate(losses):
+            results = {"loss": loss, "learned": True, "text": f"{loss}", "digits": 10} if loss else {}
+            parameters = {"seed": seed, "epochs": 2, "filters": list(filters)}
+            executed_run(tmp_path, f"{filters[0]}-{seed}", parameters, results, error=None if loss else "no loss")
+    return tmp_path
+
+
+def test_compared_runs_show_the_columns_that_differ_and_name_what_is_the_same(folder):
+    table = runs.compare(folder)
+    assert list(table.columns) == ["state", "reason", "seed", "filters", "loss", "learned", "text", "digits"]
+    assert table.attrs["same"] == {"chapter": "01_a", "epochs": 2}
+    assert table.loc["4-2.ipynb", "reason"] == "ValueError: no loss in cell [1]"
+
+
+def test_compared_over_seeds_a_result_has_its_mean_and_the_deviation_of_a_sample(folder):
+    table = runs.compare(folder, over="seed").set_index("filters")
+    assert list(table.columns) == ["runs", "loss", "loss_spread", "learned", "learned_spread", "digits", "digits_spread"]
+    assert table["runs"].to_dict() == {(16, 8): 3, (4, 2): 2}
+    assert table["loss"].to_dict() == pytest.approx({(16, 8): 0.2, (4, 2): 0.6})
+    assert table["loss_spread"].to_dict() == pytest.approx({(16, 8): 0.1, (4, 2): statistics.stdev([0.5, 0.7])})
+    assert table.attrs["left_out"] == 1
+    assert table.attrs["same"] == {"chapter": "01_a", "epochs": 2}
+
+
+def test_the_command_line_compares_and_writes_the_table(folder, capsys):
+    (folder / "foreign.ipynb").write_text("{}")
+    file = folder / "table.csv"
+    assert __main__.main(["compare", str(folder), "--over", "seed", "--csv", str(file)]) == 0
+    written, errors = capsys.readouterr()
+    assert [line.split("  ")[0] for line in written.splitlines()[:3]] == ["filters", "(16, 8)", "(4, 2)"]
+    assert "0.20 ± 0.10" in written
+    assert "The same in all: chapter 01_a, epochs 2\nRuns that are not done and left out: 1\n" in written
+    assert errors.startswith("Skipped foreign.ipynb: no executed notebook")
+    assert pd.read_csv(file)["loss"].tolist() == pytest.approx([0.2, 0.6])
+    assert __main__.main(["compare", str(folder), "--csv", str(file)]) == 0
+    assert len(pd.read_csv(file)) == 6
+    assert "4-2.ipynb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "folder must be a folder of executed notebooks, got 'nowhere'"),
+        (["empty"], "folder must hold executed notebooks, but there is none"),
+        (["runs", "--over", "sed"], "over must be a parameter of the runs, got 'sed': did you mean 'seed'"),
+        (["runs", "--csv", "nowhere/table.csv"], "csv must be a file that can be written, got 'nowhere/table.csv'"),
+        (["runs", "--csv", "runs/a.ipynb"], "csv must be a file that can be written, got 'runs/a.ipynb'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "runs"):
+        Path(name).mkdir()
+    executed_run(Path("runs"), "a", {"seed": 1}, {"loss": 1.0})
+    before = Path("runs/a.ipynb").read_bytes()
+    assert __main__.main(["compare", *arguments]) == 2
+    written, errors = capsys.readouterr()
+    assert (written, len(errors.splitlines())) == ("", 1)
+    assert message in errors
+    assert Path("runs/a.ipynb").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_five_thousand_records_are_collected_in_a_minute_and_one_at_a_time(tmp_path):
+    for number in range(50):
+        executed_run(tmp_path, f"{number:04}", {"seed": number}, {"loss": number / 10, "text": "x" * 300_000})
+    for number in range(50, 5000):
+        os.link(tmp_path / f"{number % 50:04}.ipynb", tmp_path / f"{number:04}.ipynb")
+    code = (
+        "import resource, sys, pandas\nfrom convae_nb import _records\nfrom pathlib import Path\n"
+        "def row(notebook, real=_records._row):\n    found = real(notebook)\n    del found['text']\n    return found\n"
+        "_records._row = row\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(len(_records.folder(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    started = time.perf_counter()
+    asked = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 60
+    count, kilobytes = map(int, asked.stdout.split())
+    assert count == 5000
+    assert kilobytes < 50_000  # all of them are 1,500 MB
 
 
 def test_an_empty_folder_gives_a_table_without_rows(tmp_path):

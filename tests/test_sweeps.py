@@ -1,7 +1,9 @@
 """Sweeps on a real engine: real kernels, real `dask worker` processes, real signals, a real small disk."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,10 +53,8 @@ def start():
     yield start
     for process in started:
         for each in [process.pid, *children(process)]:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         process.communicate()
 
 
@@ -157,7 +157,7 @@ def test_a_grid_is_lists_of_values(chapter, grid, message):
 def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
     chapter()
     monkeypatch.setattr(_engine, "GRACE", 1)
-    with pytest.raises(RefusedError, match="scheduler must be the address of a Dask scheduler that has workers, got 'tcp://127.0.0.1:9'"):
+    with pytest.raises(RefusedError, match=r"scheduler must be the address of a Dask .* got 'tcp://127.0.0.1:9'"):
         runs.sweep(1, {"seed": [1]}, "out", "tcp://127.0.0.1:9")
 
 
@@ -176,9 +176,9 @@ def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_do
     assert list(table["loss"].dropna()) == [0.5, 1.5]
     assert contents() == sorted(table.index)
     assert all(name.startswith("01_tiny-") for name in contents())
-    threads, folder = (
-        json.loads(Path("out", table.index[0]).read_text())["cells"][3]["outputs"][0]["text"][0].split(maxsplit=1)  # after the injected one
-    )
+    threads, folder = json.loads(Path("out", table.index[0]).read_text())["cells"][3]["outputs"][0]["text"][0].split(
+        maxsplit=1
+    )  # after the injected one
     assert int(threads) == max(1, os.cpu_count() // 2)
     assert folder.strip() == str(Path("notebooks").resolve())
 
@@ -210,7 +210,9 @@ def test_a_killed_kernel_is_tried_again_and_then_a_failed_row(chapter):
 @posix
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start, how):
-    chapter("import time\nfrom pathlib import Path\nPath(f'started-{seed}').touch()\nif seed and not Path('quick').exists(): time.sleep(600)")
+    chapter(
+        "import time\nfrom pathlib import Path\nPath(f'started-{seed}').touch()\nif seed and not Path('quick').exists(): time.sleep(600)"
+    )
     command = [*COMMAND, "-g", "seed=0,1,2", "--workers", "2"]
     sweep = start(command)
     wait_for(lambda: len(list(Path("notebooks").glob("started-*"))) == 3)
@@ -232,7 +234,7 @@ def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start,
     written, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
     assert written.startswith("3 runs are done.")
-    assert "1/3" in errors.replace("\r", "\n").splitlines()[0], "the finished one was skipped"
+    assert re.search(r"\d/3", errors)[0] == "1/3", "the finished one was skipped"
     assert sorted(runs.collect("out")["seed"]) == [0, 1, 2]
     assert len(contents()) == 3
 
