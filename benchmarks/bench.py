@@ -1,4 +1,4 @@
-"""Measure the project's speed beside other ways to compute the same: ``make bench``, about half an hour on two quiet cores.
+"""Measure the project's speed beside other ways to compute the same: ``make bench``, about an hour and a quarter on two quiet cores.
 
 ``python benchmarks/bench.py throughput`` measures a part alone. Each section is stored as soon as it is measured, beside those that
 are there already. The peers of a section are in memory together, some 9 GB.
@@ -17,6 +17,7 @@ import explorer
 import numpy as np
 import ratios
 import report
+import sweeps
 import torch_environment
 from protocol import TASKS, Worker
 from ratios import cores, rate
@@ -149,6 +150,7 @@ PARTS = {
     "inference": inference,
     "checkpoints": checkpoints,
     "explorer": lambda: [("explorer", explorer.measure(), [])],
+    "sweeps": lambda: [("sweeps", sweeps.measure(), [])],
     "dead_maps": lambda: [("dead_maps", dead_maps.measure(), [])],
 }
 

@@ -72,6 +72,17 @@ SECTIONS = {
         "repeated.",
         r"explorer_.*",
     ),
+    "sweeps": Section(
+        "Parameterized runs and sweeps",
+        "What a run costs besides its chapter's work: imports, each in a fresh process; `kernel`, start, one line and end of a kernel; "
+        "`execute`, a chapter that does nothing by `runs.execute`, papermill imported; `command`, the same by papermill's command line. "
+        "Then eight runs of chapter 3 on 5,000 digits for one epoch: one after the other by papermill's command line, by a sweep with one "
+        "worker that has all cores, and by one with two workers that share them; the sweep's own start is in it. `share_of_papermill` is "
+        "the time of two workers over that of papermill. Last, a sweep of `nothing_runs` runs of the chapter that does nothing, on two "
+        "workers: `engine` is a worker's time a run that is not papermill's or the kernel's, `memory` the most that the sweep's own "
+        "process holds.",
+        r"sweep_.*",
+    ),
     "dead_maps": Section(
         "Dead maps of the code",
         "How many maps of the code are zero on all test digits after 200 steps of `original_basic`, all in all over twelve seeds: with the "

@@ -19,8 +19,12 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NU
 
 
 def versions():
-    """Give the versions that a run's results depend on, without importing TensorFlow."""
-    return {"convae_nb": __version__, "python": platform.python_version(), "tensorflow": importlib.metadata.version("tensorflow")}
+    """Give the versions that a run's results depend on, without importing TensorFlow; None where there is none."""
+    try:
+        tensorflow = importlib.metadata.version("tensorflow")
+    except importlib.metadata.PackageNotFoundError:
+        tensorflow = None
+    return {"convae_nb": __version__, "python": platform.python_version(), "tensorflow": tensorflow}
 
 
 def about(notebook, values):

@@ -1,5 +1,6 @@
 import doctest
 import importlib
+import json
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -11,8 +12,8 @@ from convae_nb import data, metrics, models, noise, pretrained, training
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # scripts beside the package, not part of it
-bench, protocol, ratios, report, torch_environment = map(
-    importlib.import_module, ("bench", "protocol", "ratios", "report", "torch_environment")
+bench, protocol, ratios, report, sweeps, torch_environment = map(
+    importlib.import_module, ("bench", "protocol", "ratios", "report", "sweeps", "torch_environment")
 )
 
 MACHINE = {"processor": "abacus", "cores": 2}
@@ -23,6 +24,7 @@ QUOTED = [
     *("time_to_quality_ratio_denoiser", "train_seconds_fast_denoiser", "test_loss_fast_denoiser", "test_loss_original_denoiser"),
     *("inference_basic_1", "inference_denoiser_1000", "peak_memory_mb", "checkpoint_share", "cores_denoiser_ours", "cores_denoiser_gemm"),
     *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias"),
+    *("sweep_execute_seconds", "sweep_share_of_papermill", "sweep_speedup_2_workers", "sweep_nothing_engine_ms"),
 ]
 
 
@@ -89,6 +91,8 @@ def fake(monkeypatch):
     moves = {"explorer_move_ms": ([9.0, 10.0], "ms"), "explorer_move_p95_ms": ([12.0], "ms")}
     monkeypatch.setattr(bench.explorer, "measure", lambda: moves)
     monkeypatch.setattr(bench.dead_maps, "measure", lambda: {"dead_maps_from_zero_bias": ([7], "of 96 maps")})
+    swept = dict.fromkeys((name for name in QUOTED if name.startswith("sweep_")), ([1.0], "seconds"))
+    monkeypatch.setattr(bench.sweeps, "measure", lambda: swept)
     return FakeWorker
 
 
@@ -437,3 +441,21 @@ def test_the_test_loss_of_a_recipe_is_that_of_the_records():
     # As `pretrained` measures a denoiser; here one that has not been trained.
     expected = metrics.evaluate(models.build_autoencoder(task.filters, seed=3), clean, noise.corrupt(clean, "gaussian", 0.5))
     assert measured == pytest.approx(expected["loss"].item(), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
+    chapter = tmp_path / "01_sleep.ipynb"
+    notebook = json.loads(json.dumps(sweeps.NOTHING))
+    notebook["cells"][1]["source"] = "import time\ntime.sleep(5)"
+    chapter.write_text(json.dumps(notebook))
+    measured = sweeps.measure(chapter, {}, count=2, many=2, repeats=1)
+    assert {report.section_of(name) for name in measured} == {"sweeps"}
+    assert {name for name in QUOTED if name.startswith("sweep_")} < set(measured)
+    numbers = {name: repeats[0] for name, (repeats, _) in measured.items()}
+    assert numbers["sweep_papermill_seconds"] > 10
+    assert numbers["sweep_1_worker_seconds"] > 10
+    assert numbers["sweep_share_of_papermill"] == pytest.approx(
+        100 * numbers["sweep_2_workers_seconds"] / numbers["sweep_papermill_seconds"]
+    )
+    assert numbers["sweep_nothing_engine_ms"] > 0

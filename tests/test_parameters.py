@@ -1,5 +1,6 @@
 import ast
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_a_parameter_without_a_value_or_given_twice_or_unknown_is_refused():
 
 
 def test_importing_the_vocabulary_and_the_runs_imports_no_tensorflow_and_no_notebook_library():
-    heavy = {"tensorflow", "keras", "papermill", "nbformat", "nbclient", "pandas", "jupyter_client"}
+    heavy = {"tensorflow", "keras", "papermill", "nbformat", "nbclient", "pandas", "jupyter_client", "dask", "distributed", "locket"}
     command = f"import sys, convae_nb.parameters, convae_nb.runs; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "set()\n"
 
@@ -173,3 +174,41 @@ def test_a_chapters_parameters_are_those_of_the_vocabulary(chapter):
         assert parameter["help"] == Parameters.model_fields[parameter["name"]].description
         assert parameter["inferred_type_name"] == inspect.formatannotation(types[parameter["name"]])
     parameters.check(**{parameter["name"]: ast.literal_eval(parameter["default"]) for parameter in found})
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_checks_its_own_parameters_first_so_that_plain_papermill_is_safe(chapter):
+    sources = [("".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in json.loads(chapter.read_text("utf-8"))["cells"]]
+    (place,) = (i for i, (_, tags) in enumerate(sources) if "parameters" in tags)
+    names = {node.target.id for node in ast.parse(sources[place][0]).body}
+    following = next(source for source, _ in sources[place + 1 :] if "parameters.check(" in source)
+    checked = set()
+    for statement in ast.parse(following).body:
+        call = getattr(statement, "value", None)
+        if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "parameters.check"):
+            break
+        assert all(keyword.arg == ast.unparse(keyword.value) for keyword in call.keywords)
+        checked |= {keyword.arg for keyword in call.keywords}
+    assert checked == names
+
+
+def test_the_values_of_a_grid_are_read_one_by_one():
+    assert parameters.parse_grid(["noise_level=0,.5,1", "filters= [16, 8] ,[4]", "retrain=yes,no", "decoder=nearest,subpixel"]) == {
+        "noise_level": [0.0, 0.5, 1.0],
+        "filters": [[16, 8], [4]],
+        "retrain": [True, False],
+        "decoder": ["nearest", "subpixel"],
+    }
+
+
+@pytest.mark.parametrize("text", ["filters=16,8,8", "filters=[16,8],8", "filters=[16,8][4]", "filters=[[16]]", "filters=", "filters=[16"])
+def test_lists_of_a_grid_stand_in_brackets(text):
+    with pytest.raises(RefusedError, match=r"filters must be lists in brackets, as \[16,8,8\],\[16,8,4\], got"):
+        parameters.parse_grid([text])
+
+
+@pytest.mark.parametrize("text", ["seed=1e1", "seed=1,1_0", "seed=1,", "noise_level=nan,1", "filters=[],[4]", "retrain=maybe"])
+def test_a_value_of_a_grid_that_is_not_of_its_type_is_refused(text):
+    name = text.partition("=")[0]
+    with pytest.raises(RefusedError, match=f"^{name} must be "):
+        parameters.parse_grid([text])

@@ -73,9 +73,10 @@ def cluster(start, tmp_path):
         scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), cwd=tmp_path / "s")
         wait_for(file.exists)
         address = json.loads(file.read_text())["address"]
-        options = ["--nthreads", "1", "--host", "127.0.0.1", "--memory-limit", "0"]
+        options = ["--host", "127.0.0.1", "--memory-limit", "0", "--no-nanny", "--nthreads"]
         for number, environment in enumerate(workers):
-            cluster.workers.append(dask("worker", address, *options, "--no-nanny", cwd=tmp_path / f"w{number}", **environment))
+            threads = environment.pop("threads", "1")
+            cluster.workers.append(dask("worker", address, *options, threads, cwd=tmp_path / f"w{number}", **environment))
         cluster.scheduler = scheduler
         return address
 
@@ -282,7 +283,7 @@ def test_a_killed_worker_costs_no_run_and_workers_need_no_common_folder(chapter,
     np.savez("digits.npz", x=np.arange(3))
     where = "import os\nimport numpy as np\nfrom pathlib import Path\nassert np.load(source)['x'][2] == 2\nassert not os.listdir()\n"
     chapter(where + f"beat = Path({str(tmp_path)!r}, f'{{seed}}-{{os.getppid()}}')\nbeat.touch()\nimport time\ntime.sleep(3)")
-    address = cluster({}, {})
+    address = cluster({"threads": "2"}, {})
     sweep = start([*COMMAND, "-g", "seed=0,1,2,3", "-p", "source=digits.npz", "--scheduler", address])
     victim = cluster.workers[1]
     wait_for(lambda: list(tmp_path.glob(f"*-{victim.pid}")))
@@ -293,7 +294,7 @@ def test_a_killed_worker_costs_no_run_and_workers_need_no_common_folder(chapter,
     assert list(table["state"]) == ["done"] * 4
     assert set(table["source"]) == {str(Path("digits.npz").absolute())}
     assert "convae-" not in Path("out", table.index[0]).read_text(), "no path of the worker's"
-    assert contents(tmp_path / "w0") == [] or "01_tiny" not in str(contents(tmp_path / "w0"))
+    assert not [path for number in (0, 1) for path in Path(tmp_path, f"w{number}").rglob("*.ipynb")]
 
 
 @pytest.mark.slow
@@ -332,13 +333,25 @@ def test_an_interrupted_sweep_on_a_cluster_frees_its_workers(chapter, start, clu
 
 @pytest.mark.slow
 @posix
-def test_a_worker_with_other_versions_or_without_the_package_is_refused_by_name(chapter, cluster, start, tmp_path):
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        (
+            "tensorflow-9.9.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: tensorflow\nVersion: 9.9\n",
+            "has tensorflow 9.9 instead of 2.",
+        ),
+        ("convae_nb/__init__.py", "__version__ = '0.0'", "cannot do runs: No module named 'convae_nb._execution'"),
+    ],
+)
+def test_a_worker_with_other_versions_or_without_the_package_is_refused_by_name(chapter, cluster, start, tmp_path, file, text, message):
     chapter()
-    other = tmp_path / "other" / "tensorflow-9.9.dist-info" / "METADATA"
-    other.parent.mkdir(parents=True)
-    other.write_text("Metadata-Version: 2.1\nName: tensorflow\nVersion: 9.9\n")
-    address = cluster({"PYTHONPATH": os.pathsep.join([str(other.parents[1]), os.environ["PYTHONPATH"]])})
+    path = tmp_path / "other" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    address = cluster({"PYTHONPATH": os.pathsep.join([str(tmp_path / "other"), os.environ["PYTHONPATH"]])})
     sweep = start([*COMMAND, "-g", "seed=0,1", "--scheduler", address])
     _, errors = sweep.communicate(timeout=100)
     assert sweep.returncode == 2
-    assert "has tensorflow 9.9 instead of 2." in errors.splitlines()[-1]
+    assert message in errors.splitlines()[-1]
+    assert "the worker at tcp://127.0.0.1:" in errors
