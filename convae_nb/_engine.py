@@ -123,7 +123,7 @@ def do(runs, notebook, about, report, *, chapter, scheduler=None, workers=None):
             with client.as_current():
                 engine.run()
         except OSError as error:
-            raise LostError(f"{error.filename or 'a file'} cannot be written: {error.strerror or error}") from None
+            raise LostError(f"the scheduler does not answer ({_notebook.line(error) or type(error).__name__})") from None
         finally:
             engine.stop()
 
@@ -164,6 +164,8 @@ class _Engine:
 
     def _slots(self):
         """How many runs can be at work on each worker's machine, by the worker's address, and in all."""
+        if self._client.status == "closed":
+            raise LostError("the scheduler is gone")
         try:
             workers = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         except (OSError, TimeoutError):
@@ -180,7 +182,8 @@ class _Engine:
 
     def _start(self, run, tries, beside):
         if run not in self._claims:
-            claim = _claim(run.path)
+            with _writing(run.path):
+                claim = _claim(run.path)
             if claim is None:  # another sweep has it at work: look again later
                 self._waiting.append((run, tries))
                 return
@@ -224,7 +227,8 @@ class _Engine:
             "parameters": run.values,
         }
         result["metadata"][_execution.ABOUT] = self._about(run)
-        _notebook.write(run.path, result)
+        with _writing(run.path):
+            _notebook.write(run.path, result)
         self._end(run, *_notebook.state(result))
 
     def _failed(self, flight, name, message):
@@ -238,6 +242,14 @@ class _Engine:
         self._claims.pop(run).release()
         with contextlib.suppress(OSError):
             _lock_of(run.path).unlink()
+
+
+@contextlib.contextmanager
+def _writing(path):
+    try:
+        yield
+    except OSError as error:
+        raise LostError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _lock_of(path):
