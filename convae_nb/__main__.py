@@ -115,7 +115,8 @@ def _compare(options):
 
 
 def _reference(options):
-    from convae_nb import baselines, comparison, decoders, pretrained  # bring TensorFlow in, which the other commands do not need
+    # These bring TensorFlow in, which the other commands do not need.
+    from convae_nb import baselines, code_sizes, comparison, decoders, pretrained
 
     folder = Path("build", "reference")
     if not options.names:
@@ -126,6 +127,7 @@ def _reference(options):
     if not options.names:
         baselines.tune()
         comparison.make(folder)
+        code_sizes.make(folder)
 
 
 def _run_all(folder):
