@@ -22,6 +22,7 @@ SMALL = {
     "03_training": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
     "04_denoising": {"train_digits": 400, "epochs": 1, "noise_kind": "salt_and_pepper", "noise_level": 0.25, "seed": 1},
     "05_checkerboard": {"train_digits": 400, "epochs": 1, "seed": 1},
+    "06_code": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
 }
 
 
