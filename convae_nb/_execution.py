@@ -81,7 +81,10 @@ def executed(notebook, values, *, folder, cell_timeout=CELL_TIMEOUT, bar=None, t
         result = _notebook.read(draft)
     if error:
         # papermill's own metadata say that all is well: the error goes where a reader looks for it, first under the cell that ran.
-        cell = max(_notebook.code_cells(result), key=lambda cell: cell["metadata"]["papermill"]["start_time"] or "")
+        cells = _notebook.code_cells(result)
+        cell = max(cells, key=lambda cell: cell["metadata"]["papermill"]["start_time"] or "")
+        if cell["execution_count"] is None:  # the kernel died before it could say the number
+            cell["execution_count"] = 1 + max(other["execution_count"] or 0 for other in cells)
         cell["outputs"].insert(0, _error(type(error).__name__, _notebook.line(error)))
     return result, isinstance(error, RuntimeError) and not isinstance(error, CellTimeoutError)
 
