@@ -6,10 +6,15 @@ float32 ``(N, height, width, channels)`` in [0, 1]. The digits of MNIST ship wit
 
 import dataclasses
 import hashlib
-import zipfile
+import numbers
+import warnings
 from pathlib import Path
 
 import numpy as np
+
+from convae_nb import _archive, _pictures, _split
+from convae_nb._checks import DataError as DataError
+from convae_nb._checks import check_shape, check_values
 
 _DIGITS = Path(__file__).with_name("files") / "mnist.npz"
 _RESTORE = "the package's own digits are damaged: install it again, or git checkout convae_nb/files/mnist.npz"
@@ -23,10 +28,6 @@ _ORIGINAL = {
 }
 
 
-class DataError(ValueError):
-    """Data that would be read or trained on wrongly. The message says what was found and what to do."""
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """Images and labels, to train on and to test with.
@@ -36,6 +37,10 @@ class Dataset:
     x_train, x_test : ndarray of uint8, shape (N, height, width) or (N, height, width, channels)
     y_train, y_test : ndarray, shape (N,), or None
         Labels, where there are some.
+    classes : tuple of str, or None
+        Of a folder with subfolders: their names. A label is a place in it.
+    skipped : dict of str to str
+        Of a folder: what was not read, by its name in the folder, and why.
 
     Examples
     --------
@@ -49,21 +54,35 @@ class Dataset:
     y_train: np.ndarray | None
     x_test: np.ndarray
     y_test: np.ndarray | None
+    classes: tuple[str, ...] | None = None
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __repr__(self):
-        arrays = ((name, getattr(self, name)) for name in _ORIGINAL)
-        return f"Dataset({', '.join(f'{name}: {_describe(array)}' for name, array in arrays)})"
+        told = [f"{name}: {_describe(getattr(self, name))}" for name in _ORIGINAL]
+        told += [f"{name}: {len(getattr(self, name))}" for name in ("classes", "skipped") if getattr(self, name)]
+        return f"Dataset({', '.join(told)})"
 
 
-def load(source="mnist"):
-    """Load a dataset: the digits of MNIST [1]_, or a file of your own.
+def load(source="mnist", *, colour=None, size=None, fit="resize", limit=2_000_000_000, progress=True):
+    """Load a dataset: the digits of MNIST [1]_, a file of your own, or a folder of pictures.
 
     Parameters
     ----------
     source : str or path
-        "mnist" for the 70,000 digits that come with the package, each array verified against the original distribution; or the
-        path of a .npz file in the layout of Keras's datasets: ``x_train`` and ``x_test``, uint8, and perhaps ``y_train`` and
-        ``y_test``.
+        "mnist" for the 70,000 digits that come with the package, each array verified against the original distribution; the path
+        of a .npz file in the layout of Keras's datasets: ``x_train``, and perhaps ``x_test``, ``y_train`` and ``y_test``; or the
+        path of a folder of PNG, JPEG, BMP, GIF, TIFF and WebP files, told by their content, not by their names.
+    colour : bool, optional
+        Whether a folder is read in colour. None looks at the pixels: grey if red, green and blue are the same in all pictures.
+    size : int or (int, int), optional
+        Height and width to which a folder's pictures are brought. None leaves them as they are, all of one size.
+    fit : {"resize", "crop"}
+        How they are brought to `size`: "resize" stretches the whole picture, smoothed (Lanczos); "crop" cuts out its middle, pixels
+        as they are, and skips what is smaller.
+    limit : int
+        Bytes that all arrays may take in memory, uncompressed; what is larger is refused before memory is taken.
+    progress : bool
+        Show a bar while a folder is read, once that takes more than two seconds.
 
     Returns
     -------
@@ -73,7 +92,24 @@ def load(source="mnist"):
     Raises
     ------
     DataError
-        If there is no such source, or it is damaged, altered or not in this layout.
+        If there is no such source, it is damaged, altered, too large or not in this layout, or an argument does not fit it.
+
+    Warns
+    -----
+    UserWarning
+        Once a file, if its images are floats: these must lie in [0, 1], and are rounded to multiples of 1/255. bool becomes 0 and 255.
+
+    Notes
+    -----
+    Where the source does not say what to test with, a fifth is kept for that, by a hash of each picture's name (its path in the folder,
+    letter by letter as Unicode composes them), in a file of its place. That is the same on every machine, and a picture stays where it
+    was when others come. A folder whose subfolders are ``train`` and ``test`` says it; else subfolders are classes, and their sorted
+    names are numbered. Pictures come in the order of their hashes, classes mixed.
+
+    A picture's first frame serves, turned as its EXIF orientation says. 16-bit grey is scaled to 8 bits, of 16-bit colour the upper 8
+    are kept. What is transparent is laid over white. Grey of colour is ITU-R 601 luma; colour profiles are not applied. Hidden files,
+    thumbnails of file managers, links to folders, damaged files and what is no picture or has more than 50 million pixels is skipped:
+    see `Dataset.skipped`.
 
     References
     ----------
@@ -87,19 +123,22 @@ def load(source="mnist"):
     ((60000, 28, 28), (10000, 28, 28), np.uint8(4))
     """
     source = str(source)
+    size = _check_options(source, colour, size, fit, limit)
     path = _DIGITS if source == "mnist" else Path(source)
     if path.is_dir():
-        raise DataError(f'{source=} is a folder, and folders of pictures are not read yet: give "mnist" or the path of a .npz file')
+        return _load_folder(path, colour=colour, size=size, fit=fit, limit=limit, progress=progress)
     if path.suffix.lower() != ".npz":
-        raise DataError(f'{source=} is not known: give "mnist" or the path of a .npz file')
+        raise DataError(f'{source=} is not known: give "mnist", the path of a .npz file, or that of a folder of pictures')
+    if (colour, size) != (None, None):
+        raise DataError(f"colour and size are for folders of pictures, got {colour=} and {size=} with {source=}: leave them out")
     file = "/".join(path.parts[-3:])
-    arrays = _read(path, file)
     if source == "mnist":
+        arrays = _read(path, file, limit, _RESTORE, "x_train", "x_test")
         for name, array in arrays.items():
             _verify(file, name, array)
     else:
-        _check_part(file, arrays, "x_train", "y_train")
-        _check_part(file, arrays, "x_test", "y_test")
+        arrays = _read(path, file, limit, "copy it anew, or save arrays of uint8 with np.savez(…, x_train=…, x_test=…)", "x_train")
+        arrays = _whole(file, arrays)
     return Dataset(**arrays)
 
 
@@ -131,8 +170,8 @@ def as_images(array):
         array = np.asarray(array)
     except ValueError:
         raise DataError("images must form one array, found a ragged list: give all pictures the same height, width and channels") from None
-    _check_shape(array.shape)
-    _check_values(array)
+    check_shape(array.shape)
+    check_values(array)
     images = np.array(array if array.ndim == 4 else array[..., None], dtype=np.float32, order="C")
     if array.dtype == np.uint8:
         images /= 255
@@ -145,30 +184,86 @@ def _describe(array):
     return "none" if array is None else f"{array.dtype} {array.shape}"
 
 
-def _read(path, file):
-    """Read the arrays of a `Dataset`, read-only; None for labels that are not there."""
-    cure = _RESTORE if path == _DIGITS else "copy it anew, or save arrays of uint8 with np.savez(…, x_train=…, x_test=…)"
-    if not path.exists():
+def _check_options(source, colour, size, fit, limit):
+    """Refuse what is no option, and give the size as (height, width) or None."""
+
+    def whole(value):
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
+
+    if colour not in (None, True, False):
+        raise DataError(f"colour must be True, False or None, got {colour!r}: None looks at the pixels")
+    if fit not in _pictures.FITS:
+        raise DataError(f"fit must be one of {', '.join(_pictures.FITS)}, got {fit!r}")
+    if not whole(limit):
+        raise DataError(f"limit must be a whole number of bytes, at least 1, got {limit!r}")
+    sides = (size, size) if whole(size) else size
+    if sides is not None and not (isinstance(sides, (tuple, list)) and len(sides) == 2 and all(map(whole, sides))):
+        raise DataError(f"size must be (height, width) in pixels, or one number for both, got {size!r}")
+    return None if sides is None else tuple(map(int, sides))
+
+
+def _load_folder(path, **options):
+    found = _pictures.read(path, **options)
+    for array in (found.images, found.labels):
+        if array is not None:
+            array.setflags(write=False)
+    parts = slice(None, found.training), slice(found.training, None)
+    x_train, x_test = (found.images[part] for part in parts)
+    y_train, y_test = (None if found.labels is None else found.labels[part] for part in parts)
+    return Dataset(x_train, y_train, x_test, y_test, found.classes, found.skipped)
+
+
+def _read(path, file, limit, cure, *needed):
+    if not path.is_file():
         raise DataError(f"{file} is not there: {_RESTORE if path == _DIGITS else f'check the path, {str(path)!r}'}")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{file} should be a whole .npz file, found {path.stat().st_size} bytes without a zip archive's end: {cure}")
-    arrays = dict.fromkeys(_ORIGINAL)
-    name = "the archive"
-    try:
-        # Opened here, since np.load leaves a file open if its directory is damaged.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            found = archive.files
-            for name in [name for name in arrays if name in found]:
-                arrays[name] = np.asarray(archive[name])
-                if name.startswith("y_") and arrays[name].ndim == 2 and arrays[name].shape[1] == 1:
-                    arrays[name] = arrays[name][:, 0]  # as Keras stores the labels of CIFAR-10
-                arrays[name].setflags(write=False)
-    except Exception as error:  # zipfile, zlib and NumPy have a dozen errors for damaged bytes
-        raise DataError(f"{file}: {name} cannot be read, found {type(error).__name__} ({error}): {cure}") from error
-    for name in ("x_train", "x_test"):
-        if arrays[name] is None:
-            raise DataError(f"{file} should hold {name}, found {found}: {cure}")
+    return _archive.read(path, file, _ORIGINAL, needed, limit, cure)
+
+
+def _whole(file, arrays):
+    """Check the arrays of one's own file, bring images to uint8, and split off what to test with if it has not been."""
+    rounded = []
+    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
+        images, labels = arrays[x], arrays[y]
+        if images is None:
+            if labels is not None:
+                raise DataError(f"{file} holds {y} without {x}: save both, or neither")
+            continue
+        check_shape(images.shape, f"{file}: {x}")
+        check_values(images, f"{file}: {x}")
+        if images.dtype.kind == "f":
+            rounded.append(x)
+        arrays[x] = _eight_bits(images)
+        if labels is not None:
+            arrays[y] = labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # as Keras stores those of CIFAR-10
+            if labels.shape != images.shape[:1]:
+                raise DataError(
+                    f"{file}: {y} must hold a label for each of the {len(images)} images of {x}, found {labels.shape}: save them in pairs"
+                )
+            if labels.dtype.kind not in "buifSU":
+                raise DataError(f"{file}: {y} must hold numbers or text, found {labels.dtype}: number the classes")
+    if rounded:
+        warnings.warn(f"{file}: floats are kept as multiples of 1/255: {' and '.join(rounded)}", stacklevel=3)
+    if arrays["x_test"] is None:
+        if len(arrays["x_train"]) < 2:
+            raise DataError(f"{file} must hold an image to train on and one to test with, found one in all: add some")
+        tested = _split.in_test(_split.keys(map(str, range(len(arrays["x_train"])))))
+        for kind in "xy":
+            array = arrays[f"{kind}_train"]
+            if array is not None:
+                arrays[f"{kind}_train"], arrays[f"{kind}_test"] = array[~tested], array[tested]
+    for array in arrays.values():
+        if array is not None:
+            array.setflags(write=False)
     return arrays
+
+
+def _eight_bits(images):
+    if images.dtype == np.uint8:
+        return images
+    levels = np.empty(images.shape, np.uint8)
+    for image, level in zip(images, levels, strict=True):  # one at a time: floats of all would take four times the memory
+        level[...] = np.rint(255 * np.clip(image.astype("float32"), 0, 1))
+    return levels
 
 
 def _verify(file, name, array):
@@ -189,63 +284,3 @@ def _idx_sha256(array):
     digest = hashlib.sha256(bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes())
     digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
-
-
-def _check_part(file, arrays, x, y):
-    images, labels = arrays[x], arrays[y]
-    if images.dtype != np.uint8:
-        raise DataError(f"{file}: {x} must be uint8, 0 to 255, found {images.dtype}: convert it before saving")
-    _check_shape(images.shape, f"{file}: {x}")
-    if labels is not None and labels.shape[:1] != images.shape[:1]:
-        raise DataError(
-            f"{file}: {y} must hold a label for each of the {len(images)} images of {x}, found {labels.shape}: save them in pairs"
-        )
-
-
-def _check_shape(shape, name="images"):
-    rank = len(shape)
-    if 0 in shape:
-        cure = "give at least one picture of at least one pixel"
-    elif (rank == 3 and shape[-1] not in (1, 3)) or (rank == 4 and shape[-1] in (1, 3)):
-        return
-    elif rank == 2:
-        cure = "a single picture is images[None], flat ones are images.reshape(-1, height, width)"
-    elif rank == 3:
-        cure = "a single picture with channels is images[None]"
-    elif rank == 4 and shape[1] in (1, 3):
-        cure = "put the channels last with np.moveaxis(images, 1, -1)"
-    elif rank == 4:
-        cure = "keep three channels with images[..., :3] or one with images[..., :1]"
-    else:
-        cure = "use images.reshape(-1, height, width, channels)"
-    raise DataError(
-        f"{name} must have shape (N, height, width), or (N, height, width, channels) with 1 or 3 channels, found {shape}: {cure}"
-    )
-
-
-def _check_values(array):
-    kind = array.dtype.kind
-    if kind not in "buif":
-        raise DataError(f'images must be uint8, bool or float, found {array.dtype}: convert them, as with images.astype("float32")')
-    if array.dtype in (np.uint8, np.bool_):
-        return
-    low, high = float(array.min()), float(array.max())
-    found = f"found {array.dtype} from {low:.7g} to {high:.7g}"
-    if kind in "iu":
-        cure = 'images.astype("uint8") if white is 255, images.astype("bool") if it is 1'
-        if low < 0 or high > 255:
-            cure = "divide by what white is, images / 65535 if they have 16 bits"
-        raise DataError(f"images of whole numbers must be uint8, {found}: {cure}")
-    if np.isnan(low):
-        raise DataError(f"images must be numbers, found NaN in {np.isnan(array).sum()} places: np.nan_to_num(images) puts 0 there")
-    if np.isinf([low, high]).any():
-        raise DataError(f"images must be finite, {found}: np.clip(images, 0, 1) if the rest is right")
-    if low >= -1e-6 and high <= 1 + 1e-6:  # where float32's rounding leads
-        return
-    if low >= 0 and high <= 255:
-        cure = "images / 255 if white is 255"
-    elif low >= -1 and high <= 1:
-        cure = "(images + 1) / 2 if black is -1"
-    else:
-        cure = "(images - images.min()) / np.ptp(images) stretches them"
-    raise DataError(f"images of floats must lie in [0, 1], {found}: {cure}")

@@ -1,10 +1,13 @@
 import dataclasses
 import hashlib
+import io
 import struct
 import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from convae_nb import data
 
@@ -187,8 +190,14 @@ def test_objects_are_never_unpickled(own_file, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"x_test": None}, r"own\.npz should hold x_test, found \['x_train', 'y_train', 'y_test'\]"),
-        ({"x_train": pictures(6) / 255}, r"own\.npz: x_train must be uint8, 0 to 255, found float64"),
+        ({"x_train": None}, r"own\.npz should hold x_train, found \['y_train', 'x_test', 'y_test'\]"),
+        ({"x_test": None}, r"own\.npz holds y_test without x_test: save both, or neither"),
+        ({"x_train": pictures(6) / 1}, r'own\.npz: x_train of floats must .* 0 to 255: images / 255 if .* images\.astype\("uint8"\)'),
+        ({"x_train": pictures(6, dtype="int64")}, r'own\.npz: x_train of whole numbers must be uint8, found int64 .*astype\("uint8"\)'),
+        ({"x_train": pictures(6) * np.nan}, r"own\.npz: x_train must be numbers, found NaN"),
+        ({"x_train": np.zeros((6, 5, 7), "M8[s]")}, r"own\.npz: x_train must be uint8, bool or float, found datetime64"),
+        ({"y_train": np.zeros(6, "c16")}, r"own\.npz: y_train must hold numbers or text, found complex128"),
+        ({"y_train": np.zeros((6, 10))}, r"own\.npz: y_train must hold a label for each of the 6 images of x_train, found \(6, 10\)"),
         ({"x_test": pictures(4, 3, 5, 7)}, r"own\.npz: x_test must have shape .* found \(4, 3, 5, 7\): put the channels last"),
         ({"x_test": np.uint8(3)}, r"own\.npz: x_test must have shape .* found \(\)"),
         ({"x_train": pictures(0, 5, 7), "y_train": None}, r"own\.npz: x_train must have shape .* found \(0, 5, 7\)"),
@@ -204,7 +213,7 @@ def test_a_file_with_other_arrays_is_refused(own_file, changes, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("cifar10", r"source='cifar10' is not known: give \"mnist\" or the path of a \.npz file"),
+        ("cifar10", r"source='cifar10' is not known: give \"mnist\", the path of a \.npz file, or that of a folder of pictures"),
         (3, "source='3' is not known"),
         ("digits.npz", r"digits\.npz is not there: check the path, 'digits\.npz'"),
     ],
@@ -214,10 +223,136 @@ def test_an_unknown_source_is_refused(source, message):
         data.load(source)
 
 
-def test_a_folder_is_refused_by_name(tmp_path):
-    (tmp_path / "pictures.npz").mkdir()
-    with pytest.raises(data.DataError, match=r"pictures\.npz' is a folder, and folders of pictures are not read yet"):
-        data.load(tmp_path / "pictures.npz")
+@pytest.mark.parametrize("source", ["mnist", "own.npz"])
+@pytest.mark.parametrize("option", [{"colour": True}, {"size": 28}])
+def test_what_is_for_folders_is_refused_with_a_file(source, option):
+    with pytest.raises(data.DataError, match=r"colour and size are for folders of pictures, got .* with source='{source}': leave them out"):
+        data.load(source, **option)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"colour": "grey"}, r"colour must be True, False or None, got 'grey'"),
+        ({"size": 0}, r"size must be \(height, width\) in pixels, or one number for both, got 0"),
+        ({"size": (28, 28, 1)}, r"size must be .* got \(28, 28, 1\)"),
+        ({"size": True}, r"size must be .* got True"),
+        ({"size": 28.0}, r"size must be .* got 28\.0"),
+        ({"fit": "pad"}, r"fit must be one of resize, crop, got 'pad'"),
+        ({"limit": 0}, r"limit must be a whole number of bytes, at least 1, got 0"),
+        ({"limit": 1e9}, r"limit must be a whole number .* got 1000000000\.0"),
+    ],
+)
+def test_what_is_no_option_is_refused(tmp_path, option, message):
+    with pytest.raises(data.DataError, match=message):
+        data.load(tmp_path, **option)
+
+
+def test_scikit_learns_digits_are_read_from_a_file(tmp_path):
+    images, labels = datasets.load_digits(return_X_y=True)
+    images = images.reshape(-1, 8, 8).astype("uint8")
+    np.savez_compressed(tmp_path / "digits.npz", x_train=images, y_train=labels)
+    dataset = data.load(tmp_path / "digits.npz")
+    assert len(dataset.x_train) + len(dataset.x_test) == 1797
+    assert dataset.x_train.max() == 16
+    # Which digits went where is known from the function that says so, and they keep their order.
+    tested = np.array([int(hashlib.sha256(str(i).encode()).hexdigest(), 16) < 0.2 * 2**256 for i in range(1797)])
+    for part, chosen in (("train", ~tested), ("test", tested)):
+        np.testing.assert_array_equal(getattr(dataset, f"x_{part}"), images[chosen])
+        np.testing.assert_array_equal(getattr(dataset, f"y_{part}"), labels[chosen])
+    assert 0.17 < tested.mean() < 0.23
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_few_images_are_split_into_two_parts_too(own_file, count):
+    dataset = data.load(own_file(x_train=pictures(count), y_train=None, x_test=None, y_test=None))
+    assert sorted(map(bytes, [*dataset.x_train, *dataset.x_test])) == sorted(map(bytes, pictures(count)))
+    assert min(len(dataset.x_train), len(dataset.x_test)) >= 1
+    with pytest.raises(data.DataError, match=r"own\.npz must hold an image to train on and one to test with, found one in all"):
+        data.load(own_file(x_train=pictures(1), y_train=None, x_test=None, y_test=None))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", ">f4", "float64"])
+def test_floats_are_rounded_to_256_levels_and_that_is_said_once(own_file, dtype):
+    images = (pictures(6) / 255).astype(dtype)
+    with pytest.warns(UserWarning, match=r"own\.npz: floats are kept as multiples of 1/255: x_train and x_test$") as warned:
+        dataset = data.load(own_file(x_train=images, x_test=images[:4]))
+    assert len(warned) == 1
+    np.testing.assert_array_equal(dataset.x_train, pictures(6))
+    assert dataset.x_test.dtype == np.uint8
+
+
+def test_bool_is_kept_as_black_and_white(own_file):
+    images = pictures(6) > 99
+    np.testing.assert_array_equal(data.load(own_file(x_train=images)).x_train, np.where(images, 255, 0))
+
+
+def test_any_layout_and_byte_order_is_read_as_what_it_means(own_file):
+    images, labels = pictures(6, 5, 7, 3), np.arange(6)
+    dataset = data.load(own_file(x_train=np.asfortranarray(images), y_train=labels.astype(">i8")[:, None], x_test=images[:4][:, ::-1]))
+    np.testing.assert_array_equal(dataset.x_train, images)
+    np.testing.assert_array_equal(dataset.x_test, images[:4, ::-1])
+    np.testing.assert_array_equal(dataset.y_train, labels)
+    assert dataset.x_train.flags.c_contiguous
+    assert dataset.y_train.dtype.isnative
+    assert not any(getattr(dataset, name).flags.writeable for name in NAMES)
+
+
+def test_text_may_be_a_label(own_file):
+    assert data.load(own_file(y_train=np.array(["犬", "cat"] * 3))).y_train.tolist() == ["犬", "cat"] * 3
+
+
+def member(shape, content=b"", descr="|u1"):
+    """An array as a file of NumPy's, with a header that may lie."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"shape": shape, "fortran_order": False, "descr": descr})
+    return file.getvalue() + content
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            member((10**12, 28, 28), bytes(784)),
+            r"x_train cannot be read, .*uint8 .* would take 784000000000000 bytes, and 784",
+        ),
+        (member((2, 28, 28), bytes(784)), r"uint8 \(2, 28, 28\) would take 1568 bytes, and 784 are there"),
+        (member((1, 28, 28), bytes(785)), r"uint8 \(1, 28, 28\) would take 784 bytes, and 785 are there"),
+        (member((-1, -784), bytes(784)), r"x_train cannot be read, found ValueError"),
+        (member((2**63, 2**63, 0)), r"x_train (cannot be read|must have shape)"),
+        (
+            member((1, 28, 28), bytes(784), "|O"),
+            r"x_train cannot be read, .*Object arrays cannot be loaded, since that runs code",
+        ),
+        (b"not an array", r"x_train cannot be read, found ValueError"),
+        (b"", r"x_train cannot be read, found ValueError"),
+    ],
+)
+def test_a_header_that_lies_is_refused(tmp_path, content, message):
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("x_train.npy", content)
+    with pytest.raises(data.DataError, match=message):
+        data.load(tmp_path / "own.npz")
+
+
+def test_an_archive_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", member((128, 512, 512), bytes(2**25)))
+    assert (tmp_path / "bomb.npz").stat().st_size < 2**16
+    tracemalloc.start()
+    with pytest.raises(data.DataError, match=r"bomb\.npz: with x_train, its arrays take 33,554,560 bytes, more than limit=30,000,000"):
+        data.load(tmp_path / "bomb.npz", limit=30_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+    assert len(data.load(tmp_path / "bomb.npz", limit=80_000_000).x_train) > 90
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_that_numpy_does_not_write_is_refused(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "own.npz", "w", compression) as archive:
+        archive.writestr("x_train.npy", member((1, 28, 28), bytes(784)))
+    with pytest.raises(data.DataError, match=r"x_train cannot be read, found ValueError \(compression \d+, which NumPy does not write"):
+        data.load(tmp_path / "own.npz")
 
 
 def test_uint8_is_divided_by_255_whatever_its_layout():
