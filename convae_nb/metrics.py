@@ -39,7 +39,7 @@ def binary_cross_entropy(images, logits):
     Raises
     ------
     ValueError
-        If the shapes differ, or the images are none (`data.DataError`).
+        If the shapes differ, a logit is beyond the range of float32, or the images are none (`data.DataError`).
 
     Examples
     --------
@@ -48,7 +48,12 @@ def binary_cross_entropy(images, logits):
     >>> round(binary_cross_entropy(np.ones((1, 2, 2)), np.zeros((1, 2, 2))), 4)
     0.6931
     """
-    pixels, logits = data.as_images(images), np.asarray(logits, dtype="float32")
+    pixels = data.as_images(images)
+    try:
+        with np.errstate(over="raise"):
+            logits = np.asarray(logits).astype("float32", copy=False)
+    except FloatingPointError:
+        raise ValueError(f"logits must fit float32, got {np.abs(logits).max():.3g} among them: scale them down") from None
     if logits.shape not in (pixels.shape, np.shape(images)):
         raise ValueError(f"logits must have the shape of the images, {pixels.shape}, got {logits.shape}")
     losses = tf.nn.sigmoid_cross_entropy_with_logits(pixels, logits.reshape(pixels.shape))
