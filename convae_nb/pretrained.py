@@ -66,14 +66,15 @@ def load(name):
     """
     about, path = record(name), _path(name, "npz")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, since np.load leaves a file open if its directory is damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             weights = [stored[key] for key in sorted(stored) if key.startswith(f"{_run(name)}/")]
         if (digest := _digest(weights)) != about["sha256"]:
             raise ValueError(f"the weights should have SHA-256 {about['sha256']}, found {digest}")
+        model = models.build_autoencoder(**about["model"])
+        model.set_weights(weights)
     except _checkpoint.UNREADABLE as error:
-        raise ValueError(f"{path.name} is damaged, install the package again: {name}: {error}") from error
-    model = models.build_autoencoder(**about["model"])
-    model.set_weights(weights)
+        raise _damaged(path, name, error) from error
     return model
 
 
@@ -97,14 +98,18 @@ def record(name):
     Raises
     ------
     ValueError
-        If there is no such run.
+        If there is no such run, or its file is damaged.
 
     Examples
     --------
     >>> len(record("original_basic/1")["history"]["loss"])
     20
     """
-    return json.loads(_path(name, "json").read_text("utf-8"))[_run(name)]
+    path = _path(name, "json")
+    try:
+        return dict(json.loads(path.read_text("utf-8"))[_run(name)])
+    except _checkpoint.UNREADABLE as error:
+        raise _damaged(path, name, error) from error
 
 
 def recipe_of(name):
@@ -223,6 +228,11 @@ def _run(name):
         raise ValueError(f"there is no reference run {name!r}: did you mean {closest!r}? pretrained.NAMES has them all")
     group, seed = full.split("/")
     return f"{_SAME.get(group, group)}/{seed}"
+
+
+def _damaged(path, name, error):
+    told = next(iter(str(error).splitlines()), type(error).__name__)
+    return ValueError(f"{path.name} is damaged, install the package again: {name}: {told}")
 
 
 def _path(name, suffix):
