@@ -99,7 +99,7 @@ def _files(folder, skipped):
                     skipped[relative] = "a link to a folder, which is not followed"
                 else:
                     entered.append(name)
-            elif not path.is_file():
+            elif not os.path.isfile(path):
                 skipped[relative] = "no regular file"
             else:
                 names.append(relative)

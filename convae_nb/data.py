@@ -7,6 +7,7 @@ float32 ``(N, height, width, channels)`` in [0, 1]. The digits of MNIST ship wit
 import dataclasses
 import hashlib
 import numbers
+import os
 import warnings
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def load(source="mnist", *, colour=None, size=None, fit="resize", limit=2_000_00
     source = str(source)
     size = _check_options(source, colour, size, fit, limit)
     path = _DIGITS if source == "mnist" else Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # False, where Path's own raises for a name that is too long
         return _load_folder(path, colour=colour, size=size, fit=fit, limit=limit, progress=progress)
     if path.suffix.lower() != ".npz":
         raise DataError(f'{source=} is not known: give "mnist", the path of a .npz file, or that of a folder of pictures')
@@ -190,9 +191,9 @@ def _check_options(source, colour, size, fit, limit):
     def whole(value):
         return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
 
-    if colour not in (None, True, False):
+    if not any(colour is value for value in (None, True, False)):
         raise DataError(f"colour must be True, False or None, got {colour!r}: None looks at the pixels")
-    if fit not in _pictures.FITS:
+    if fit not in list(_pictures.FITS):
         raise DataError(f"fit must be one of {', '.join(_pictures.FITS)}, got {fit!r}")
     if not whole(limit):
         raise DataError(f"limit must be a whole number of bytes, at least 1, got {limit!r}")
@@ -214,7 +215,7 @@ def _load_folder(path, **options):
 
 
 def _read(path, file, limit, cure, *needed):
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{file} is not there: {_RESTORE if path == _DIGITS else f'check the path, {str(path)!r}'}")
     return _archive.read(path, file, _ORIGINAL, needed, limit, cure)
 

@@ -215,6 +215,9 @@ def test_a_file_with_other_arrays_is_refused(own_file, changes, message):
     [
         ("cifar10", r"source='cifar10' is not known: give \"mnist\", the path of a \.npz file, or that of a folder of pictures"),
         (3, "source='3' is not known"),
+        (None, "source='None' is not known"),
+        ("x" * 5000 + ".npz", r"x\.npz is not there"),
+        ("nul\0.npz", r"nul\0\.npz is not there"),
         ("digits.npz", r"digits\.npz is not there: check the path, 'digits\.npz'"),
     ],
 )
@@ -238,6 +241,8 @@ def test_what_is_for_folders_is_refused_with_a_file(source, option):
         ({"size": (28, 28, 1)}, r"size must be .* got \(28, 28, 1\)"),
         ({"size": True}, r"size must be .* got True"),
         ({"size": 28.0}, r"size must be .* got 28\.0"),
+        ({"colour": 1}, r"colour must be True, False or None, got 1"),
+        ({"fit": ["crop"]}, r"fit must be one of resize, crop, got \['crop'\]"),
         ({"fit": "pad"}, r"fit must be one of resize, crop, got 'pad'"),
         ({"limit": 0}, r"limit must be a whole number of bytes, at least 1, got 0"),
         ({"limit": 1e9}, r"limit must be a whole number .* got 1000000000\.0"),
