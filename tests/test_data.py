@@ -229,7 +229,7 @@ def test_an_unknown_source_is_refused(source, message):
 @pytest.mark.parametrize("source", ["mnist", "own.npz"])
 @pytest.mark.parametrize("option", [{"colour": True}, {"size": 28}])
 def test_what_is_for_folders_is_refused_with_a_file(source, option):
-    with pytest.raises(data.DataError, match=r"colour and size are for folders of pictures, got .* with source='{source}': leave them out"):
+    with pytest.raises(data.DataError, match=r"colour and size are for folders of pictures, got .*: leave them out"):
         data.load(source, **option)
 
 
