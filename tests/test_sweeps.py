@@ -341,7 +341,7 @@ def test_an_interrupted_sweep_on_a_cluster_frees_its_workers(chapter, start, clu
             "Metadata-Version: 2.1\nName: tensorflow\nVersion: 9.9\n",
             "has tensorflow 9.9 instead of 2.",
         ),
-        ("convae_nb/__init__.py", "__version__ = '0.0'", "No module named"),
+        ("convae_nb/__init__.py", "raise ModuleNotFoundError('No module named convae_nb')", "No module named"),
     ],
     ids=["versions", "package"],
 )
