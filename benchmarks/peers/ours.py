@@ -35,10 +35,9 @@ class Trainer:
             pass
 
     def losses(self, count):
-        self.run._chunk = 1  # one step at a time
-        for _ in range(count):
+        while self.run.done < count:  # which takes as many steps at once as it sees fit
             self.advance()
-        return self.run.step_losses[-count:].tolist()
+        return self.run.step_losses[:count].tolist()
 
 
 if __name__ == "__main__":
