@@ -22,7 +22,7 @@ import torch_environment
 from protocol import TASKS, Worker
 from ratios import cores, rate
 
-from convae_nb import models, pretrained, training
+from convae_nb import _processor, models, pretrained, training
 
 ROUNDS = 5
 SECONDS = 4.0  # that a training loop is measured in a round
@@ -158,7 +158,7 @@ PARTS = {
 def machine():
     """Say what is measured on."""
     versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {"processor": pretrained._processor(), "cores": os.cpu_count(), "python": platform.python_version()} | versions
+    return {"processor": _processor.name(), "cores": os.cpu_count(), "python": platform.python_version()} | versions
 
 
 def main(arguments=None):

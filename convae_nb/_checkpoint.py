@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-import os
 import warnings
 from pathlib import Path
 
 import numpy as np
+
+from convae_nb._whole import replacing
 
 _FILE = "checkpoint.npz"
 # zipfile, zlib, tokenize, json and NumPy have a dozen errors for damaged files, and their common class is this.
@@ -102,17 +103,12 @@ def write(folder, arrays, about):
         If it cannot be written, as on a full disk; the checkpoint before it stays.
     """
     path = Path(folder, _FILE)
-    part = path.with_name(f".{_FILE}.{os.getpid()}.part")
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
+        with replacing(path) as file:
             np.savez(file, about=text, digest=digest([*arrays, text]), **{f"{i:03d}": array for i, array in enumerate(arrays)})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} could not be written ({error}): the one before it is kept, and training can go on from it"
         ) from error

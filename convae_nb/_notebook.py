@@ -1,10 +1,9 @@
 """Executed notebooks as files: read, written in one step, and what became of the run that one holds."""
 
-import contextlib
 import json
-import os
-import secrets
 from pathlib import Path
+
+from convae_nb._whole import replacing
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)  # what reading another file can raise
 
@@ -23,17 +22,8 @@ def text(notebook):
 
 def write(path, notebook):
     """Write a notebook in one step: whoever reads `path` finds the old file or the whole new one."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text(notebook))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(text(notebook).encode())
 
 
 def code_cells(notebook):

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
-from convae_nb import _split
+from convae_nb import _progress, _split
 from convae_nb._checks import DataError
 
 # Told by their content. Pillow knows more kinds, some of which start other programs (EPS).
@@ -47,7 +46,7 @@ def read(folder, *, colour, size, fit, limit, progress):
     order = np.lexsort((-keys, second))
     stack = _Stack(folder, len(names), colour, limit)
     kept = []
-    for i in tqdm([int(i) for i in order], desc="reading pictures", unit="", delay=2, leave=False, disable=not progress):
+    for i in _progress.bar([int(i) for i in order], desc="reading pictures", unit="", delay=2, leave=False, progress=progress):
         name = names[i]
         try:
             picture = _decode(Path(folder, name), colour, size, fit)

@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from convae_nb import baselines, data, metrics, models, training
+from convae_nb._whole import write_table
 
 FILTERS = ([16, 8, 1], [16, 8, 2], [16, 8, 4], [16, 8, 8], [16, 8, 16])  # codes of 16 to 256 numbers
 SEEDS = (0, 1, 2)
@@ -118,7 +119,6 @@ def make(checkpoints):
     # What was measured with another recipe lies in another file.
     digest = hashlib.sha256(_RECIPE.model_dump_json().encode()).hexdigest()
     path, dataset = Path(checkpoints, f"code_sizes-{digest[:12]}.csv"), data.load()
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["filters", "seed"])
     of_pca = functools.cache(lambda numbers: pca_psnr(dataset, numbers))
     done = set(zip(table["filters"], table["seed"], strict=True))
@@ -127,11 +127,5 @@ def make(checkpoints):
         row = measure(filters, dataset, _RECIPE.model_copy(update={"seed": seed}), progress=False)
         row["pca_psnr"] = of_pca(row["numbers"])
         table = pd.concat([table, pd.DataFrame([row]).round(5)], ignore_index=True) if len(table) else pd.DataFrame([row]).round(5)
-        _write(table, path)
-    _write(table, _FILE)
-
-
-def _write(table, path):
-    part = path.with_suffix(".part")
-    table.to_csv(part, index=False)
-    part.replace(path)
+        write_table(table, path)
+    write_table(table, _FILE)

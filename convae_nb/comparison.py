@@ -4,7 +4,6 @@ A denoiser is a function ``(noisy, *, kind, level)`` from images to images, as i
 model. Images are whatever `data.as_images` takes.
 """
 
-import difflib
 import functools
 import hashlib
 from pathlib import Path
@@ -14,6 +13,8 @@ from scipy import stats
 from tqdm import tqdm
 
 from convae_nb import baselines, data, metrics, models, noise, pretrained
+from convae_nb._names import did_you_mean
+from convae_nb._whole import write_table
 
 _FILE = Path(__file__).with_name("files") / "denoising.csv"
 _REFERENCE = "original_denoiser"
@@ -92,8 +93,9 @@ def compare(denoisers, images, conditions, *, seed=0, reference=None):
     if not denoisers or not conditions:
         raise ValueError(f"compare needs at least one denoiser and one condition, got {len(denoisers)} and {len(conditions)}")
     if reference is not None and reference not in denoisers:
-        closest = difflib.get_close_matches(str(reference), denoisers, n=1, cutoff=0)[0]
-        raise ValueError(f"reference must be one of the denoisers, {', '.join(denoisers)}, got {reference!r}: did you mean {closest!r}?")
+        raise ValueError(
+            f"reference must be one of the denoisers, {', '.join(denoisers)}, got {reference!r}: {did_you_mean(reference, denoisers)}"
+        )
     for condition in conditions:
         if not isinstance(condition, (tuple, list)) or len(condition) != 2:
             raise ValueError(f'conditions must be pairs of a kind and a level, such as ("gaussian", 0.5), got {condition!r}')
@@ -140,16 +142,14 @@ def make(checkpoints):
     digest = hashlib.sha256(_FILE.with_name("denoisers.json").read_bytes())
     digest.update("".join(about["sha256"] for about in recipes.values()).encode())
     folder = Path(checkpoints, f"denoising-{digest.hexdigest()[:12]}")
-    folder.mkdir(parents=True, exist_ok=True)
     digits, paths = data.load().x_test, []
     for tuned_for, denoisers, (kind, level) in tqdm(blocks, desc="comparing denoisers", dynamic_ncols=True):
         paths.append(folder / f"{tuned_for.replace(' ', '_')}-{kind}-{level:g}.csv")
         if not paths[-1].exists():
             table = compare(denoisers, digits, [(kind, level)], reference=_REFERENCE)
             table.insert(0, "tuned_for", tuned_for)
-            table.round(4).to_csv(paths[-1].with_suffix(".part"), index=False)
-            paths[-1].with_suffix(".part").replace(paths[-1])
-    pd.concat(map(pd.read_csv, paths)).to_csv(_FILE, index=False)
+            write_table(table.round(4), paths[-1])
+    write_table(pd.concat(map(pd.read_csv, paths)), _FILE)
 
 
 def _as_if(denoiser, noisy, *, kind, level):

@@ -4,13 +4,13 @@ Both were measured once, and ship as tables. The model is the basic one, the rec
 """
 
 import dataclasses
-import os
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from convae_nb import data, models, training
+from convae_nb._whole import write_table
 
 _FILES = Path(__file__).with_name("files")
 _PEAKS = (0.015, 0.02, 0.03, 0.045, 0.06)
@@ -88,8 +88,8 @@ def choose_rates(checkpoints):
         chosen = training.RECIPES["fast_basic"].model_copy(update={"learning_rate": rate, "validation": 5000, "seed": seed})
         loss = training.train(model, digits, chosen, progress=False).history["validation_loss"][-1]
         done.loc[len(done)] = [decoder, rate, seed, round(loss, 5)]
-        _write(done, path)
-    _write(done, _FILES / path.name)
+        write_table(done, path)
+    write_table(done, _FILES / path.name)
 
 
 def time_epochs():
@@ -101,10 +101,4 @@ def time_epochs():
         chosen = training.RECIPES["fast_basic"].model_copy(update={"epochs": 1})
         result = training.train(models.build_autoencoder(decoder=decoder), digits, chosen, progress=False)
         rows.append((decoder, number, round((result.seconds - result.compile_seconds) * 60_000 / _TIMED, 3)))
-    _write(pd.DataFrame(rows, columns=["decoder", "round", "seconds"]), _FILES / "decoder_seconds.csv")
-
-
-def _write(table, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path.with_suffix(".part"), index=False)
-    os.replace(path.with_suffix(".part"), path)
+    write_table(pd.DataFrame(rows, columns=["decoder", "round", "seconds"]), _FILES / "decoder_seconds.csv")

@@ -4,7 +4,6 @@ Images are ``(batch, height, width, channels)`` in [0, 1]; models return logits,
 Udacity's deep-learning repository, ``autoencoder/Convolutional_Autoencoder``, 2018.
 """
 
-import difflib
 import functools
 import math
 import numbers
@@ -14,6 +13,7 @@ import pandas as pd
 from scipy import special
 
 from convae_nb import data, layers
+from convae_nb._names import did_you_mean
 from convae_nb._tensorflow import keras, tf
 
 _MAPS = {"data_format": "channels_last", "dtype": "float32"}
@@ -146,8 +146,7 @@ def _check(filters, decoder, image_shape, kernel_size, seed):
     if not sequence(filters, range(1, 6)):
         raise ValueError(f"filters must be 1 to 5 whole numbers of at least 1, a depth each, got {filters!r}")
     if not isinstance(decoder, str) or decoder not in DECODERS:
-        closest = difflib.get_close_matches(str(decoder), DECODERS, n=1, cutoff=0)[0]
-        raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, got {decoder!r}: did you mean {closest!r}?")
+        raise ValueError(f"decoder must be one of {', '.join(DECODERS)}, got {decoder!r}: {did_you_mean(decoder, DECODERS)}")
     if not sequence(image_shape, [3]) or min(image_shape[:2]) < 8 or image_shape[2] not in (1, 3):
         raise ValueError(
             f"image_shape must be (height, width, channels) with at least 8 pixels a side and 1 or 3 channels, got {image_shape!r}"

@@ -4,7 +4,6 @@ Every kind is a function of one image, a level and a generator of its own, which
 slider moves, noise grows and shrinks in place. Images are float32 ``(batch, height, width, channels)`` in [0, 1].
 """
 
-import difflib
 import numbers
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from convae_nb import data
+from convae_nb._names import did_you_mean
 
 
 class Kind(NamedTuple):
@@ -63,8 +63,7 @@ def corrupt(images, kind="gaussian", level=0.5, seed=0):
     np.float32(0.75)
     """
     if not isinstance(kind, str) or kind not in KINDS:
-        closest = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0)[0]
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}: did you mean {closest!r}?")
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}: {did_you_mean(kind, KINDS)}")
     meaning, unit, low, high, function = KINDS[kind]
     if not isinstance(level, numbers.Real) or isinstance(level, bool) or not low <= level <= high:
         raise ValueError(f"level of {kind} must be a number from {low:g} to {high:g}, the {meaning} ({unit}), got {level!r}")

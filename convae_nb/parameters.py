@@ -4,13 +4,14 @@ A chapter takes what it needs of it, and checks that in its first cells: ``param
 module imports neither TensorFlow nor a notebook library, so that a mistake on the command line is answered at once.
 """
 
-import difflib
 import re
 import typing
 from typing import Annotated
 
 import pydantic
 from pydantic import Field
+
+from convae_nb._names import did_you_mean
 
 # The names that noise.KINDS, models.DECODERS and training.RECIPES explain, without importing them; a test holds them together.
 NOISE_LEVELS = {"gaussian": 2, "speckle": 2, "salt_and_pepper": 1, "poisson": 2, "blur": 5, "occlusion": 1}  # kind: its largest level
@@ -174,8 +175,7 @@ def closest(name, names):
     >>> closest("epoch", ["seed", "epochs"])
     "did you mean 'epochs'? There are seed, epochs"
     """
-    likely = difflib.get_close_matches(name, names, n=1, cutoff=0)
-    return f"did you mean {likely[0]!r}? There are {', '.join(names)}" if likely else "there are none"
+    return f"{did_you_mean(name, names)} There are {', '.join(names)}" if names else "there are none"
 
 
 def _split(texts):

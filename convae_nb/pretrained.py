@@ -5,18 +5,17 @@ it, "fast_basic-bilinear/0", it is one of the runs that compare decoders; "fast_
 Weights are plain arrays, read without pickles and only if their checksum fits the record.
 """
 
-import difflib
 import json
-import os
 import platform
-import re
 from pathlib import Path
 
 import numpy as np
 from scipy import special
 
-from convae_nb import _checkpoint, checkerboard, data, decoders, metrics, models, noise, training
+from convae_nb import _checkpoint, _processor, checkerboard, data, decoders, metrics, models, noise, training
+from convae_nb._names import did_you_mean
 from convae_nb._tensorflow import keras, tf
+from convae_nb._whole import replacing
 
 _FOLDER = Path(__file__).with_name("weights")
 _BASIC, _DENOISER = {"filters": [16, 8, 8]}, {"filters": [32, 32, 16]}
@@ -172,7 +171,7 @@ def train(name, dataset=None, recipe=None, *, checkpoint_dir=None, progress=True
         "curve": [round(float(part.mean()), 5) for part in np.array_split(losses, min(40, len(losses)))],
         "seconds": round(result.seconds, 1),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
-        "processor": _processor(),
+        "processor": _processor.name(),
         **_measure(model, recipe, dataset.x_test),
         "sha256": _digest(model.get_weights()),
     }
@@ -203,11 +202,10 @@ def _store(name, weights, about):
     known = json.loads(records.read_text("utf-8")) if records.exists() else {}
     order = sorted(known | {name: about}, key=NAMES.index)
     arrays.parent.mkdir(exist_ok=True)
-    with open(arrays.with_suffix(".part"), "wb") as file:
+    with replacing(arrays) as file:
         np.savez(file, **others | {f"{name}/{i:03d}": array for i, array in enumerate(weights)})
-    os.replace(arrays.with_suffix(".part"), arrays)
-    records.with_suffix(".part").write_text(json.dumps({key: (known | {name: about})[key] for key in order}, indent=1) + "\n", "utf-8")
-    os.replace(records.with_suffix(".part"), records)
+    with replacing(records) as file:
+        file.write((json.dumps({key: (known | {name: about})[key] for key in order}, indent=1) + "\n").encode())
 
 
 def _measure(model, recipe, clean):
@@ -224,8 +222,7 @@ def _run(name):
     """Give a run's own name, recipe and seed, for whatever it may be called by."""
     full = name if "/" in str(name) else f"{name}/0"
     if full not in NAMES:
-        closest = difflib.get_close_matches(full, NAMES, n=1, cutoff=0)[0]
-        raise ValueError(f"there is no reference run {name!r}: did you mean {closest!r}? pretrained.NAMES has them all")
+        raise ValueError(f"there is no reference run {name!r}: {did_you_mean(full, NAMES)} pretrained.NAMES has them all")
     group, seed = full.split("/")
     return f"{_SAME.get(group, group)}/{seed}"
 
@@ -242,9 +239,3 @@ def _path(name, suffix):
 
 def _digest(weights):
     return _checkpoint.digest(weights).tobytes().hex()
-
-
-def _processor():
-    about = Path("/proc/cpuinfo")  # Linux, whose platform.processor() is empty
-    found = about.exists() and re.search(r"model name\s*: (.+)", about.read_text())
-    return found[1] if found else platform.processor()

@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "convae_nb"
 # Foundations first: a module imports only from those before it.
 ORDER = [
-    *("_checks", "_split", "_archive", "_pictures", "data"),
+    *("_names", "_whole", "_progress", "_checks", "_split", "_archive", "_pictures", "data"),
     *("_tensorflow", "noise", "layers", "models", "metrics", "checkerboard", "baselines"),
-    *("_checkpoint", "_graph_noise", "training", "decoders", "pretrained", "comparison", "code_sizes"),
+    *("_checkpoint", "_graph_noise", "_recipes", "_processor", "training", "decoders", "pretrained", "comparison", "code_sizes"),
     *("plots", "frames", "explorer", "parameters"),
     *("_notebook", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
 ]

@@ -121,7 +121,7 @@ def test_a_start_at_the_mean_leaves_a_bias_that_was_trained_already(dataset):
 
 
 def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatch):
-    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: True)  # elsewhere it is slow, but it is there
+    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: True)  # elsewhere it is slow, but it is there
     model, result = trained(dataset, precision="bfloat16")
     other, exact = trained(dataset)
     assert result.history["loss"] != exact.history["loss"]
@@ -130,7 +130,7 @@ def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatc
 
 
 def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeypatch):
-    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: True)
     model, _ = trained(dataset, precision="bfloat16")
     again = models.build_autoencoder()
     again.set_weights(model.get_weights())
@@ -139,7 +139,7 @@ def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeyp
 
 
 def test_where_the_processor_has_no_bfloat16_steps_are_float32(dataset, monkeypatch):
-    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: False)
     assert trained(dataset, precision="bfloat16")[1].history == trained(dataset)[1].history
 
 
