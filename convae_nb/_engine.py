@@ -56,7 +56,14 @@ def is_done(run, about):
 
 
 def work(task, content=None):
-    """Do one run on a worker; `content` is that of the file that its parameter source names.
+    """Do one run on a worker.
+
+    Parameters
+    ----------
+    task : str
+        What it takes, as JSON: to Dask a text is one thing, where it would look through a notebook's every value.
+    content : bytes, optional
+        Of the file that the parameter source names.
 
     Returns
     -------
@@ -68,6 +75,7 @@ def work(task, content=None):
     from dask.system import CPU_COUNT
     from distributed import get_worker
 
+    task = json.loads(task)
     for name in ("papermill", "traitlets"):  # they log what stands in the record, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if difference := _difference(_execution.versions(), task["versions"]):
@@ -130,7 +138,8 @@ def do(runs, notebook, about, report, *, chapter, scheduler=None, workers=None):
 
 class _Engine:
     def __init__(self, client, runs, notebook, about, report, chapter, here, workers):
-        self._client, self._notebook, self._about, self._report, self._chapter = client, notebook, about, report, chapter
+        self._client, self._about, self._report, self._chapter = client, about, report, chapter
+        self._notebook = _execution.blank(notebook)
         self._folder = str(chapter.parent.resolve()) if here else None
         self._most = workers or len(runs)
         self._waiting = collections.deque((run, 1) for run in runs)
@@ -201,7 +210,7 @@ class _Engine:
             "beside": beside,
             "versions": self._about(run)["versions"],
         }
-        future = self._client.submit(work, task, content, key=f"{run.path.stem}-{secrets.token_hex(8)}", pure=False)
+        future = self._client.submit(work, json.dumps(task), content, key=f"{run.path.stem}-{secrets.token_hex(8)}", pure=False)
         self._flights[future] = _Flight(run, tries, time.monotonic(), content)
 
     def _land(self, future, flight):

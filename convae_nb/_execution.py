@@ -70,7 +70,7 @@ def executed(notebook, values, *, folder, cell_timeout=CELL_TIMEOUT, bar=None, t
     with kernel(folder, cell_timeout, bar, threads, kernels) as (scratch, options):
         draft = scratch / "draft.ipynb"
         # papermill would take what is in braces for a parameter in a path: it gets the notebook itself.
-        arguments = nbformat.from_dict(_blank(notebook)), draft, values
+        arguments = nbformat.from_dict(blank(notebook)), draft, values
         with _watch(cancelled, kernels, over):
             try:
                 papermill.execute_notebook(*arguments, kernel_name="python3", language="python", progress_bar=False, **options)
@@ -91,7 +91,7 @@ def executed(notebook, values, *, folder, cell_timeout=CELL_TIMEOUT, bar=None, t
 
 def failed(notebook, name, message, seconds):
     """Give a notebook for a run of which nothing came back: the error stands in its first code cell."""
-    notebook = _blank(notebook)
+    notebook = blank(notebook)
     notebook["metadata"]["papermill"] = {"duration": seconds}
     _notebook.code_cells(notebook)[0]["outputs"] = [_error(name, message)]
     return notebook
@@ -148,7 +148,7 @@ def _environment(threads):
     return kept | dict.fromkeys(_THREADS, str(threads))
 
 
-def _blank(notebook):
+def blank(notebook):
     """Copy a notebook without what an execution leaves."""
     kept = {name: value for name, value in notebook["metadata"].items() if name not in ("papermill", "widgets", ABOUT)}
     cells = [dict(cell) for cell in notebook["cells"]]
