@@ -1,6 +1,6 @@
 """What the benchmark writes: ``results.json``, a summary of repeats for each name, and ``RESULTS.md``, the same as tables.
 
-``about.json`` holds what is no number: the machine, the versions, and notes such as what was left out.
+``about.json`` holds what is no number: for each section the machine and the versions, and notes such as what was left out.
 """
 
 import json
@@ -80,7 +80,9 @@ SECTIONS = {
         "worker that has all cores, and by one with two workers that share them; the sweep's own start is in it. `share_of_papermill` is "
         "the time of two workers over that of papermill. Last, a sweep of `nothing_runs` runs of the chapter that does nothing, on two "
         "workers: `engine` is a worker's time a run that is not papermill's or the kernel's, `memory` the most that the sweep's own "
-        "process holds.",
+        "process holds. `landing` is what the sweep's own process takes to hand a run out, take it back and write its notebook, with a "
+        "hundred workers that give back a ready notebook of `notebook_kb` at once; workers and scheduler are threads of that process, so "
+        "that a cluster's takes less. `collect` is the time to read one of these into the table.",
         r"sweep_.*",
     ),
     "dead_maps": Section(
@@ -126,8 +128,6 @@ def summary(values, unit):
 def store(section, measured, notes, machine, folder=FOLDER):
     """Put a section's measurements in the place of its former ones, and write all files anew.
 
-    What was measured on another machine or with other versions is dropped.
-
     Parameters
     ----------
     section : str
@@ -142,13 +142,12 @@ def store(section, measured, notes, machine, folder=FOLDER):
         Where the files are.
     """
     results, about = read(folder)
-    if about["machine"] != machine:
-        results, about = {}, {"machine": machine, "notes": {}}
     kept = {name: result for name, result in results.items() if section_of(name) != section}
     results = kept | {name: summary(*repeats) for name, repeats in measured.items()}
     places = list(SECTIONS)
     results = {name: results[name] for name in sorted(results, key=lambda name: places.index(section_of(name)))}
-    about["notes"][section] = notes
+    about[section] = {"machine": machine, "notes": notes}
+    about = {name: about[name] for name in places if name in about}
     for name, content in (("results.json", results), ("about.json", about)):
         (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text(render(results, about), encoding="utf-8")
@@ -156,8 +155,8 @@ def store(section, measured, notes, machine, folder=FOLDER):
 
 def read(folder=FOLDER):
     """Give what ``results.json`` and ``about.json`` hold, both empty if there are none."""
-    empty = ("results.json", {}), ("about.json", {"machine": {}, "notes": {}})
-    return [json.loads((folder / name).read_text("utf-8")) if (folder / name).exists() else default for name, default in empty]
+    files = folder / "results.json", folder / "about.json"
+    return [json.loads(file.read_text("utf-8")) if file.exists() else {} for file in files]
 
 
 def render(results, about):
@@ -168,36 +167,64 @@ def render(results, about):
     results : dict of str to dict
         Median, lowest, highest and unit by name, in the order of their rows.
     about : dict
-        "machine": what it was measured on; "notes": sentences, by section.
+        By section: "machine", what it was measured on, and "notes", sentences.
 
     Returns
     -------
     str
         Markdown.
     """
-    machine = ", ".join(f"{key} {value}" for key, value in about["machine"].items())
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `make bench`. Machine and versions: {machine}.",
-        "",
-        "Each number is the median of its repeats, between the lowest and the highest. What is compared is measured in turn, and a ratio "
-        "is taken within each round.",
+        "Written by `make bench`. Each number is the median of its repeats, between the lowest and the highest. What is compared is "
+        "measured in turn, and a ratio is taken within each round.",
     ]
     for key, section in SECTIONS.items():
         rows = {name: result for name, result in results.items() if section_of(name) == key}
-        notes = about["notes"].get(key, [])
-        if not rows and not notes:
+        if key not in about:
             continue
-        lines += ["", f"## {section.title}", "", section.text]
-        for note in notes:
+        machine = ", ".join(f"{name} {value}" for name, value in about[key]["machine"].items())
+        lines += ["", f"## {section.title}", "", section.text, "", f"Measured on: {machine}."]
+        for note in about[key]["notes"]:
             lines += ["", note]
         if rows:
             lines += ["", "| name | median | lowest | highest | unit |", "|---|---|---|---|---|"]
         for name, result in rows.items():
             numbers = " | ".join(_shown(result[column]) for column in ("median", "low", "high"))
             lines.append(f"| `{name}` | {numbers} | {result['unit']} |")
+        if "sweep_landing_ms" in rows:
+            lines += ["", at_scale({name: result["median"] for name, result in rows.items()})]
     return "\n".join(lines) + "\n"
+
+
+def at_scale(measured, runs=10_000, machines=100, cores=2):
+    """Compute what a large sweep would take on machines like the one that was measured, and what would give way first.
+
+    Parameters
+    ----------
+    measured : dict of str to float
+        Of the section "sweeps".
+    runs, machines, cores : int
+        The sweep's size, how many machines there are, and how many cores each has.
+
+    Returns
+    -------
+    str
+        A paragraph.
+    """
+    slots, run = machines * cores, measured["sweep_run_seconds"]
+    landing, size = measured["sweep_landing_ms"] / 1000, measured["sweep_notebook_kb"]
+    return (
+        f"**{runs:,} runs on {machines} machines.** Computed from these numbers, not measured: {runs:,} runs of that chapter, "
+        f"{run:.0f} seconds each, take {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} cores; papermill and the "
+        f"start of the kernel are {measured['sweep_execute_seconds'] / run:.0%} of it. Their notebooks fill {runs * size / 1e6:.1f} GB on "
+        f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 6e4:.1f} minutes to read. That machine "
+        f"gives way first: one process hands out, takes back and writes, {1 / landing:.0f} runs a second at most, of which this sweep "
+        f"asks for {slots / run:.0f}. It keeps {slots} cores at work as long as a run takes more than {slots * landing:.1f} seconds; "
+        f"shorter ones wait for it, and are better made longer, several settings to a run. Neither the scheduler's memory nor the "
+        f"workers' grows with the number of runs, since no more are handed out than can start."
+    )
 
 
 def _shown(number):

@@ -10,12 +10,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
-from convae_nb import runs
+from convae_nb import _execution, runs
 
 REPEATS = 5
 RUNS = 8  # of the chapter that works
 MANY = 2000  # runs of the chapter that does nothing
+MACHINES = 100  # of two cores each, that are only played
+READY = 1000  # runs that they give back at once
 CHAPTER = "03_training"
 SMALL = {"train_digits": 5000, "epochs": 1}
 
@@ -32,7 +35,7 @@ NOTHING = {
 }
 
 
-def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, repeats=REPEATS):
+def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, ready=READY, repeats=REPEATS):
     """Measure the parts of a run's overhead, and sweeps against one run after the other.
 
     Parameters
@@ -41,8 +44,8 @@ def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, repeats=REPEAT
         A chapter that has the parameter seed, for the sweeps that are compared.
     values : dict
         Its other parameters.
-    count, many, repeats : int
-        Runs of that chapter; runs of one that does nothing; repeats of what is short.
+    count, many, ready, repeats : int
+        Runs of that chapter; runs of one that does nothing; runs that are ready at once; repeats of what is short.
 
     Returns
     -------
@@ -53,7 +56,8 @@ def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, repeats=REPEAT
         folder = Path(folder)
         nothing = folder / "00_nothing.ipynb"
         nothing.write_text(json.dumps(NOTHING), "utf-8")
-        return _overheads(nothing, folder, repeats) | _sweeps(chapter, values, count, folder) | _many(nothing, many, folder)
+        measured = _overheads(nothing, folder, repeats) | _sweeps(chapter, values, count, folder) | _landing(chapter, values, ready, folder)
+        return measured | _many(nothing, many, folder)
 
 
 def _overheads(nothing, folder, repeats):
@@ -85,6 +89,30 @@ def _sweeps(chapter, values, count, folder):
         "sweep_2_workers_seconds": ([seconds[2]], "seconds"),
         "sweep_speedup_2_workers": ([seconds[1] / seconds[2]], "ratio"),
         "sweep_share_of_papermill": ([100 * seconds[2] / plain], "percent"),
+        "sweep_run_seconds": (runs.collect(folder / "workers2")["seconds"].tolist(), "seconds of a core"),
+    }
+
+
+def _landing(chapter, values, count, folder):
+    """Measure what a sweep does itself: hand out, take back, write. The machines give a notebook back that an earlier sweep has left."""
+    import dask
+    from distributed import LocalCluster
+
+    print(f"sweeps: {count} runs that are ready at once", flush=True)
+    path = next((folder / "workers2").glob("*.ipynb"))
+    text, output = path.read_text("utf-8"), folder / "ready"
+    size = {"n_workers": MACHINES, "threads_per_worker": 2, "memory_limit": 0}
+    with (
+        dask.config.set({"distributed.admin.system-monitor.interval": "1h"}),  # a hundred of them on one machine are not what is measured
+        mock.patch.object(_execution, "executed", return_value=(json.loads(text), False)),
+        LocalCluster(**size, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
+    ):
+        address = cluster.scheduler_address
+        seconds = _timed(lambda: _swept(runs.find(chapter), {"seed": range(count)}, output, None, values, address))
+    return {
+        "sweep_landing_ms": ([1000 * seconds / count], "ms a run"),
+        "sweep_collect_ms": ([1000 * _timed(lambda: runs.collect(output)) / count], "ms a run"),
+        "sweep_notebook_kb": ([path.stat().st_size / 1e3], "kB"),
     }
 
 
@@ -102,8 +130,8 @@ def _many(nothing, count, folder):
     return measured
 
 
-def _swept(chapter, grid, output, workers, values):
-    table = runs.sweep(chapter, grid, output, workers=workers, parameters=values, progress=False)
+def _swept(chapter, grid, output, workers, values, scheduler=None):
+    table = runs.sweep(chapter, grid, output, scheduler, workers, parameters=values, progress=False)
     if not (table["state"] == "done").all():
         raise RuntimeError(f"runs failed: {table['reason'].unique()}")
 

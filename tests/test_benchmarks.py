@@ -1,6 +1,7 @@
 import doctest
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -25,6 +26,7 @@ QUOTED = [
     *("inference_basic_1", "inference_denoiser_1000", "peak_memory_mb", "checkpoint_share", "cores_denoiser_ours", "cores_denoiser_gemm"),
     *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias"),
     *("sweep_execute_seconds", "sweep_share_of_papermill", "sweep_speedup_2_workers", "sweep_nothing_engine_ms"),
+    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb"),
 ]
 
 
@@ -315,15 +317,15 @@ def test_a_section_measured_again_replaces_itself_alone(tmp_path):
     assert list(results) == ["throughput_basic_ours", "inference_basic_1"]
     assert results["throughput_basic_ours"] == {"median": 4.5, "low": 3.0, "high": 10.0, "unit": "images/s"}
     assert results["inference_basic_1"]["median"] == 6.0
-    assert about == {"machine": MACHINE, "notes": {"throughput_basic": [], "inference": ["new"]}}
+    assert about == {"throughput_basic": {"machine": MACHINE, "notes": []}, "inference": {"machine": MACHINE, "notes": ["new"]}}
 
 
-def test_results_of_another_machine_are_dropped(tmp_path):
+def test_each_section_tells_the_machine_that_it_was_measured_on(tmp_path):
     report.store("inference", {"inference_basic_1": ([1.0], "images/s")}, [], MACHINE, tmp_path)
     report.store("checkpoints", {"checkpoint_share": ([1.0], "percent")}, [], MACHINE | {"cores": 4}, tmp_path)
     results, about = report.read(tmp_path)
-    assert list(results) == ["checkpoint_share"]
-    assert about == {"machine": MACHINE | {"cores": 4}, "notes": {"checkpoints": []}}
+    assert list(results) == ["inference_basic_1", "checkpoint_share"]
+    assert re.findall("cores .", report.render(results, about)) == ["cores 2", "cores 4"]
 
 
 def test_the_report_has_a_table_for_each_section_that_was_measured():
@@ -331,11 +333,12 @@ def test_the_report_has_a_table_for_each_section_that_was_measured():
         "inference_basic_1": report.summary([1234.5, 0.0123456], "images/s"),
         "checkpoint_share": report.summary([0.51239], "percent"),
     }
-    text = report.render(results, {"machine": MACHINE, "notes": {"throughput_basic": ["Nothing was measured."]}})
+    sections = {"throughput_basic": ["Nothing was measured."], "inference": [], "checkpoints": []}
+    text = report.render(results, {name: {"machine": MACHINE, "notes": notes} for name, notes in sections.items()})
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         *("# Benchmarks", "## Training throughput, basic model", "## Inference", "## Checkpoints")
     ]
-    assert "Machine and versions: processor abacus, cores 2.\n" in text
+    assert text.count("\n\nMeasured on: processor abacus, cores 2.\n\n") == 3
     assert "\n\nNothing was measured.\n\n## Inference\n" in text
     assert "|---|---|---|---|---|\n| `inference_basic_1` | 617.3 | 0.01235 | 1,234 | images/s |\n\n## Checkpoints" in text
     assert text.endswith("| `checkpoint_share` | 0.5124 | 0.5124 | 0.5124 | percent |\n")
@@ -449,7 +452,7 @@ def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
     notebook = json.loads(json.dumps(sweeps.NOTHING))
     notebook["cells"][1]["source"] = "import time\ntime.sleep(5)"
     chapter.write_text(json.dumps(notebook))
-    measured = sweeps.measure(chapter, {}, count=2, many=2, repeats=1)
+    measured = sweeps.measure(chapter, {}, count=2, many=2, ready=300, repeats=1)
     assert {report.section_of(name) for name in measured} == {"sweeps"}
     assert {name for name in QUOTED if name.startswith("sweep_")} < set(measured)
     numbers = {name: repeats[0] for name, (repeats, _) in measured.items()}
@@ -459,3 +462,21 @@ def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
         100 * numbers["sweep_2_workers_seconds"] / numbers["sweep_papermill_seconds"]
     )
     assert numbers["sweep_nothing_engine_ms"] > 0
+    assert 0 < numbers["sweep_landing_ms"] < 1000
+
+
+def test_a_large_sweep_is_computed_from_what_was_measured():
+    measured = {
+        "sweep_run_seconds": 20,
+        "sweep_execute_seconds": 2,
+        "sweep_landing_ms": 20,
+        "sweep_notebook_kb": 300,
+        "sweep_collect_ms": 6,
+    }
+    text = report.at_scale(measured)
+    assert "10,000 runs of that chapter, 20 seconds each, take 17 minutes on 100 machines of 2 cores" in text
+    assert "are 10% of it" in text
+    assert "fill 3.0 GB" in text
+    assert "takes 1.0 minutes to read" in text
+    assert "50 runs a second at most, of which this sweep asks for 10" in text
+    assert "more than 4.0 seconds" in text
