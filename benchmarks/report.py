@@ -219,7 +219,7 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
         f"**{runs:,} runs on {machines} machines.** Computed from these numbers, not measured: {runs:,} runs of that chapter, "
         f"{run:.0f} seconds each, take {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} cores; papermill and the "
         f"start of the kernel are {measured['sweep_execute_seconds'] / run:.0%} of it. Their notebooks fill {runs * size / 1e6:.1f} GB on "
-        f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 6e4:.1f} minutes to read. That machine "
+        f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 1000:.0f} seconds to read. That machine "
         f"gives way first: one process hands out, takes back and writes, {1 / landing:.0f} runs a second at most, of which this sweep "
         f"asks for {slots / run:.0f}. It keeps {slots} cores at work as long as a run takes more than {slots * landing:.1f} seconds; "
         f"shorter ones wait for it, and are better made longer, several settings to a run. Neither the scheduler's memory nor the "

@@ -477,6 +477,6 @@ def test_a_large_sweep_is_computed_from_what_was_measured():
     assert "10,000 runs of that chapter, 20 seconds each, take 17 minutes on 100 machines of 2 cores" in text
     assert "are 10% of it" in text
     assert "fill 3.0 GB" in text
-    assert "takes 1.0 minutes to read" in text
+    assert "takes 60 seconds to read" in text
     assert "50 runs a second at most, of which this sweep asks for 10" in text
     assert "more than 4.0 seconds" in text
