@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 something was started and failed, 2 refused before anythin
 
 import argparse
 import logging
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ def main(arguments=None):
     try:
         options.command(options)
     except (parameters.RefusedError, runs.RunError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(_records.printable(error), file=sys.stderr)
         return 2 if isinstance(error, parameters.RefusedError) else 1
     except KeyboardInterrupt:
         print("Interrupted. What is finished is kept.", file=sys.stderr)
@@ -49,7 +50,7 @@ def _parser():
     sweep.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="the same in all runs")
     sweep.add_argument("--output", metavar="FOLDER", required=True, help="for the executed notebooks; those finished are not done again")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster; without it, this machine's cores do the work")
-    sweep.add_argument("--workers", metavar="N", help="how many runs at once, at most")
+    sweep.add_argument("--workers", metavar="N", help="how many runs at once, at most; without it, as many as there are cores")
     sweep.set_defaults(command=_sweep)
     compare = commands.add_parser("compare", help="put side by side in what a folder's runs differ", allow_abbrev=False)
     compare.add_argument("folder", metavar="FOLDER", help="of executed notebooks")
@@ -73,7 +74,7 @@ def _run(options):
     else:
         values = parameters.parse(options.parameter)
         path = runs.find(options.chapter)
-        output = options.output or Path("build", "run", path.name)
+        output = Path("build", "run", path.name) if options.output is None else options.output
         with runs.progress([path]) as bar:
             runs.execute(path, values, output, bar=bar)
         print(f"Look in {output}")
@@ -83,35 +84,39 @@ def _sweep(options):
     grid, values = parameters.parse_grid(options.grid), parameters.parse(options.parameter)
     if options.workers is not None and not options.workers.isdecimal():
         raise parameters.RefusedError(f"workers must be a whole number of at least 1, got {options.workers!r}")
+    if not options.output:
+        raise parameters.RefusedError("output must be a folder, got '': give its name")
     workers = options.workers and int(options.workers)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's job that is ended cleans up, too
     table = runs.sweep(options.chapter, grid, options.output, options.scheduler, workers, parameters=values)
     failed = table[table["state"] != "done"]
     if len(failed):
         for name, reason in failed["reason"].items():
-            print(f"{name}: {reason or 'it stopped before its last cell'}", file=sys.stderr)
+            print(f"{name}: {_records.printable(reason) or 'it stopped before its last cell'}", file=sys.stderr)
         raise runs.RunError(f"{len(failed)} of {len(table)} runs failed; the same command tries them again")
-    print(f"{len(table)} runs are done. Look at them: python -m convae_nb compare {options.output}")
+    done = f"{len(table)} runs are" if len(table) > 1 else "1 run is"
+    print(f"{done} done. Look at them: python -m convae_nb compare {shlex.quote(options.output)}")
 
 
 def _compare(options):
     table = runs.compare(options.folder, options.over)
-    if options.csv:
+    if options.csv is not None:
         try:
             if Path(options.csv).suffix == ".ipynb":
                 raise OSError("it is called as a notebook is")
-            table.to_csv(options.csv, index=options.over is None, index_label="run")
+            with open(options.csv, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                table.to_csv(file, index=options.over is None, index_label="run")
         except OSError as error:
             reason = error.strerror or error
             raise parameters.RefusedError(f"csv must be a file that can be written, got {options.csv!r}: {reason}") from None
-    print(_comparing.text(table))
-    same = ", ".join(f"{name} {_records.shown(value)}" for name, value in table.attrs["same"].items())
+    print(_comparing.text(table, options.over))
+    same = ", ".join(f"{_records.printable(name)} {_records.shown(value)}" for name, value in table.attrs["same"].items())
     if same:
         print(f"\nThe same in all: {same}")
     if table.attrs["left_out"]:
         print(f"Runs that are not done and left out: {table.attrs['left_out']}")
     for name, reason in table.attrs["skipped"].items():
-        print(f"Skipped {name}: {reason}", file=sys.stderr)
+        print(f"Skipped {_records.printable(name)}: {_records.printable(reason)}", file=sys.stderr)
 
 
 def _reference(options):

@@ -24,6 +24,8 @@ def compare(table, over=None):
         attributes["left_out"] = len(table) - len(done)
         keys = ["chapter", *_records.VERSIONS, *(name for name in names if name != over)]
         numbers = [name for name in results if pd.api.types.is_numeric_dtype(done[name])]
+        if taken := {"runs", *(f"{name}_spread" for name in numbers)} & set(numbers):
+            raise RefusedError(f"runs are compared over {over} only if none of their results is called {min(taken)!r}: leave over out")
         groups = done.assign(**done[numbers].astype(float)).groupby(keys, dropna=False, sort=False)
         rows = groups[over].agg(runs="size").join([groups[name].agg(**{name: "mean", f"{name}_spread": "std"}) for name in numbers])
         table = rows.reset_index()
@@ -40,18 +42,18 @@ def compare(table, over=None):
     return table
 
 
-def text(table):
-    """Write a compared table as lines for a terminal, a result and its spread as one."""
-    columns = {}
-    for name in table.columns:
-        if f"{name}_spread" in table.columns:
-            columns[name] = [_with_spread(*pair) for pair in zip(table[name], table[f"{name}_spread"], strict=True)]
-        elif not (name.endswith("_spread") and name.removesuffix("_spread") in table.columns):
-            columns[name] = ["" if _missing(value) else _records.shown(value) for value in table[name]]
-    if table.index.dtype.kind not in "iu":
-        columns = {"run": list(table.index)} | columns
-    lines = [list(columns), *map(list, zip(*columns.values(), strict=True))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+def text(table, over=None):
+    """Write a compared table as lines for a terminal, a result and its spread as one where it was compared `over` something."""
+    spreads = [name for name in table.columns if over is not None and name.removesuffix("_spread") in set(table.columns) - {name}]
+    columns = [] if over is not None else [["run", *map(_records.printable, table.index)]]
+    for name in table.columns.drop(spreads):
+        if f"{name}_spread" in spreads:
+            words = [_with_spread(*pair) for pair in zip(table[name], table[f"{name}_spread"], strict=True)]
+        else:
+            words = ["" if _missing(value) else _records.shown(value) for value in table[name]]
+        columns.append([_records.printable(name), *words])
+    lines = list(zip(*columns, strict=True))
+    widths = [max(map(len, column)) for column in columns]
     return "\n".join("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 

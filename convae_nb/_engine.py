@@ -191,7 +191,7 @@ class _Engine:
 
     def _start(self, run, tries, beside):
         if run not in self._claims:
-            with _writing(run.path):
+            with _told(f"{run.path} cannot be written"):
                 claim = _claim(run.path)
             if claim is None:  # another sweep has it at work: look again later
                 self._waiting.append((run, tries))
@@ -202,7 +202,9 @@ class _Engine:
                 return
         content = None
         if self._folder is None and run.values.get("source", "mnist") != "mnist":
-            content = self._client.scatter(Path(run.values["source"]).read_bytes(), hash=False)
+            with _told(f"{run.values['source']} cannot be read"):
+                content = Path(run.values["source"]).read_bytes()
+            content = self._client.scatter(content, hash=False)
         task = {
             "notebook": self._notebook,
             "values": run.values,
@@ -220,12 +222,12 @@ class _Engine:
         try:
             text, again = future.result(timeout=GRACE)
             result = json.loads(text)
-        except TimeoutError:  # its worker died before it handed the result over: Dask does it again
-            self._flights[future] = flight
-            return
         except distributed.KilledWorker:  # Dask has tried again already
             result, again = self._failed(flight, "KilledWorker", "every worker that had it died"), False
         except Exception as error:
+            if isinstance(error, TimeoutError) and future.status != "error":
+                self._flights[future] = flight  # its worker died before it handed the result over: Dask does it again
+                return
             result, again = self._failed(flight, type(error).__name__, _notebook.line(error)), True
         if again and tries < TRIES:
             self._waiting.appendleft((run, tries + 1))
@@ -236,7 +238,7 @@ class _Engine:
             "parameters": run.values,
         }
         result["metadata"][_execution.ABOUT] = self._about(run)
-        with _writing(run.path):
+        with _told(f"{run.path} cannot be written"):
             _notebook.write(run.path, result)
         self._end(run, *_notebook.state(result))
 
@@ -254,11 +256,11 @@ class _Engine:
 
 
 @contextlib.contextmanager
-def _writing(path):
+def _told(what):
     try:
         yield
     except OSError as error:
-        raise LostError(f"{path} cannot be written: {error.strerror or error}") from None
+        raise LostError(f"{what}: {error.strerror or error}") from None
 
 
 def _lock_of(path):

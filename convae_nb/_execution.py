@@ -170,12 +170,11 @@ def _watch(cancelled, kernels, over):
         return
 
     def wait():
-        while not over.wait(1):
+        while not over.wait(1):  # again and again: the kernel may be about to start
             if cancelled():
                 for manager in kernels:
                     with contextlib.suppress(Exception):  # it may end at the same moment
                         os.kill(manager.provisioner.pid, 9)
-                return
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()

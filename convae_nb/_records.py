@@ -53,6 +53,8 @@ def valid(results):
             raise ValueError(f"a result must not be called {name!r}, which is a parameter or a column of every run: choose another name")
         if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
             raise ValueError(f"result {name} must be a finite number, a bool or a str, got {value!r}: convert it first")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"result {name} must be a whole number of at most 64 bits, got {value}: make it a float or a str")
     return results
 
 
@@ -61,12 +63,23 @@ def shown(value):
 
     Examples
     --------
-    >>> shown(0.094812), shown(187.26), shown(12345.6), shown(60000)
-    ('0.09481', '187.3', '12346', '60000')
+    >>> shown(0.094812), shown(187.26), shown(12345.6), shown(60000), shown("two\\nlines")
+    ('0.09481', '187.3', '12346', '60000', 'two\\\\nlines')
     """
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-    return str(value)
+    return printable(value)
+
+
+def printable(value):
+    """Give a text as one line without what a terminal would obey, wherever it came from.
+
+    Examples
+    --------
+    >>> printable("\\x1b[2Jé")
+    '\\\\x1b[2Jé'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
 
 
 def _row(notebook):
@@ -79,7 +92,17 @@ def _row(notebook):
                     raise ValueError(f"results of version {payload['version']}, not 1")
                 results |= valid(payload["results"])
     head = Path(run["input_path"]).stem, run["duration"], *_notebook.state(notebook), *map(about["versions"].get, VERSIONS)
-    return dict(run["parameters"]) | results | dict(zip(COLUMNS, head, strict=True))
+    if not all(isinstance(value, int | float | str | None) for value in head):
+        raise ValueError(f"{head} as its chapter, seconds, state and versions")
+    return {name: _plain(value) for name, value in dict(run["parameters"]).items()} | results | dict(zip(COLUMNS, head, strict=True))
+
+
+def _plain(value):
+    """Give back a parameter's value, or raise a ValueError if it is none."""
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, int | float | str | None) or (isinstance(item, int) and not -(2**63) <= item < 2**63):
+            raise ValueError(f"a parameter with the value {value!r}")
+    return value
 
 
 def _column(values):

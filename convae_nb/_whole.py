@@ -19,7 +19,7 @@ def replacing(path):
     OSError
         If it cannot be written, as on a full disk.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # fits wherever the name of `path` does
     try:
         with part.open("wb") as file:
             yield file

@@ -11,6 +11,7 @@ import glob
 import hashlib
 import itertools
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -45,7 +46,7 @@ def find(chapter):
     """
     name = str(chapter)
     if name.endswith(".ipynb") or Path(name).name != name:
-        if not Path(name).is_file():
+        if not os.path.isfile(name):  # Path.is_file raises where a name is too long
             raise RefusedError(f"chapter must be a number, a stem or a file, got {name!r}: there is no such file")
         return Path(name)
     first, *others = notebooks(f"{name.zfill(2)}_*.ipynb" if name.isdecimal() else f"{glob.escape(name)}.ipynb")
@@ -108,9 +109,9 @@ def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT
     path, output = find(chapter), Path(output)
     notebook, defaults = _chapter(path)
     values = _checked(path, defaults, parameters)
+    _writable(output.parent, output)
     if output.exists() and (output.samefile(path) or not _notebook.is_run(output)):
         raise RefusedError(f"output must be a new file or that of an earlier run, got {str(output)!r}: choose another name")
-    _writable(output.parent, output)
 
     if bar is not None:
         bar.set_description(path.stem)
@@ -335,6 +336,10 @@ def _chapter(path):
                         defaults[node.target.id] = ast.literal_eval(node.value)
     except (*_notebook.UNREADABLE, SyntaxError) as error:
         raise RefusedError(f"{path} must be a notebook with a readable parameters cell, got {error!r}") from None
+    try:
+        Parameters(**defaults)
+    except RefusedError as error:
+        raise RefusedError(f"{path} must have parameters of `parameters.Parameters` in its parameters cell: {error}") from None
     return notebook, defaults
 
 
@@ -342,12 +347,13 @@ def _checked(path, defaults, given):
     """All parameters of a chapter: its own defaults, and those given instead."""
     for name in given:
         if name not in defaults:
-            raise RefusedError(f"{path.stem} has no parameter {name!r}: {closest(name, defaults)}")
+            found = closest(name, defaults) if defaults else "its cell that is tagged parameters has no line such as seed: int = 0"
+            raise RefusedError(f"{path.stem} has no parameter {name!r}: {found}")
     values = Parameters(**(defaults | given))
     values = {name: getattr(values, name) for name in defaults}
     source = values.get("source", "mnist")
     if source != "mnist":
-        if not Path(source).is_file():
+        if not os.path.isfile(source):
             raise RefusedError(f"source must be mnist or the path of a .npz file, got {source!r}: no such file")
         values["source"] = str(Path(source).absolute())  # the chapter runs in its own folder
     return values
@@ -381,6 +387,7 @@ def _writable(folder, output):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+        output.exists()  # raises where its name is too long
     except OSError as error:
         raise RefusedError(f"output must be a place that can be written, got {str(output)!r}: {error.strerror}") from None
 

@@ -191,12 +191,17 @@ def test_leaving_early_is_no_success(write):
         (["1", "-p", "seed=-1"], "seed must be a whole number .*0 to 2147483647.*got -1"),
         (["1", "-p", "seed=1.0"], "seed must be a whole number.*got '1.0'"),
         (["1", "-p", "seed"], "name=value, got 'seed'"),
+        (["4", "-p", "seed=1"], "04_untyped has no parameter 'seed': its cell that is tagged parameters has no line such as seed: int = 0"),
+        (["5"], "05_own.ipynb must have parameters of .* in its parameters cell: there is no parameter 'alpha'"),
         (["7"], r"no notebook 07_\*\.ipynb"),
         (["01_tiny"], "no notebook 01_tiny.ipynb"),
         (["elsewhere/01_small.ipynb"], "no such file"),
         (["1", "--output", "notebooks/01_small.ipynb"], "output must be a new file"),
         (["1", "--output", "notebooks/02_other.ipynb"], "output must be a new file"),
         (["1", "--output", "notebooks"], "output must be a new file"),
+        (["1", "--output", ""], "output must be a new file .* got '.'"),
+        (["1", "--output", "x" * 300], "output must be a place that can be written, got 'xxx.*File name too long"),
+        (["x" * 300 + ".ipynb"], "chapter must be a number, a stem or a file, got 'xxx"),
         (["all", "-p", "seed=1"], "run all takes no parameters"),
     ],
 )
@@ -204,6 +209,8 @@ def test_what_cannot_run_is_refused_in_one_line_with_exit_code_2(write, capfd, m
     monkeypatch.setitem(sys.modules, "papermill", None)  # importing it would raise
     write("01_small.ipynb", "seed: int = 0  # seed")
     write("02_other.ipynb", "seed: int = 0  # seed")
+    write("04_untyped.ipynb", "seed = 0")
+    write("05_own.ipynb", "alpha: float = 0.1")
     assert __main__.main(["run", *arguments]) == 2
     written, refused = capfd.readouterr()
     assert written == ""
@@ -315,6 +322,11 @@ def test_a_result_that_json_cannot_hold_is_refused(value):
         runs.record(loss=value)
 
 
+def test_a_whole_number_that_no_column_holds_is_refused():
+    with pytest.raises(ValueError, match="result loss must be a whole number of at most 64 bits, got 9223372036854775808"):
+        runs.record(loss=2**63)
+
+
 @pytest.mark.parametrize("name", ["seed", "state"])
 def test_a_result_does_not_take_the_name_of_a_parameter_or_a_column(name):
     with pytest.raises(ValueError, match=f"must not be called '{name}'"):
@@ -338,6 +350,9 @@ def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
     (tmp_path / "folder.ipynb").mkdir()
     (tmp_path / "latin.ipynb").write_bytes(b"\xff")
     (tmp_path / "deep.ipynb").write_text("[" * 100_000)
+    executed_run(tmp_path, "nested", {"filters": [[16]]}, {})
+    executed_run(tmp_path, "huge", {"seed": 2**63}, {})
+    executed_run(tmp_path, "versions", {}, {}, versions={"python": {}})
     (tmp_path / "notes.txt").touch()
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "good-checkpoint.ipynb").write_text(executed(version=1))
@@ -347,18 +362,21 @@ def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
         {"chapter": "01_a", "seconds": 2.0, "state": "done", "reason": "", "loss": 1.5}
     ]
     skipped = table.attrs["skipped"]
-    named = {f"{name}.ipynb" for name in ("cut", "deep", "empty", "folder", "foreign", "latin", "list", "newer")}
+    named = {
+        f"{name}.ipynb" for name in ("cut", "deep", "empty", "folder", "foreign", "huge", "latin", "list", "nested", "newer", "versions")
+    }
     assert set(skipped) == named | {"notes.txt", ".ipynb_checkpoints"}
     assert "version 2" in skipped["newer.ipynb"]
 
 
-def executed_run(folder, name, parameters, results, chapter="01_a", error=None):
+def executed_run(folder, name, parameters, results, chapter="01_a", error=None, versions=None):
     """Writes what papermill leaves of a run, in short."""
     outputs = [{"output_type": "display_data", "data": {runs.RESULTS: {"version": 1, "results": results}}, "metadata": {}}]
     outputs += [{"output_type": "error", "ename": "ValueError", "evalue": error, "traceback": []}] if error else []
     cells = [{"cell_type": "code", "source": "1", "metadata": {}, "execution_count": 1, "outputs": outputs}]
     papermill = {"input_path": f"notebooks/{chapter}.ipynb", "duration": 2.0, "parameters": parameters}
-    (folder / f"{name}.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"papermill": papermill}}))
+    metadata = {"papermill": papermill} | ({"convae": {"versions": versions}} if versions else {})
+    (folder / f"{name}.ipynb").write_text(json.dumps({"cells": cells, "metadata": metadata}))
 
 
 def test_columns_keep_their_types_where_a_run_lacks_them(tmp_path):
@@ -429,6 +447,20 @@ def test_the_command_line_compares_and_writes_the_table(folder, capsys):
     assert "4-2.ipynb" in capsys.readouterr().out
 
 
+def test_what_a_run_holds_is_shown_in_its_line_and_not_obeyed_by_the_terminal(tmp_path, capsys):
+    executed_run(tmp_path, "a\x1b[2J", {"seed": 1}, {"text": "two\nlines", "same\x07": "\x1b[31m", "text_spread": 1})
+    executed_run(tmp_path, "b", {"seed": 2}, {"text": "é", "same\x07": "\x1b[31m", "run": 1}, error="\x1b]0;title\x07")
+    (tmp_path / "c\n").touch()
+    assert __main__.main(["compare", str(tmp_path)]) == 0
+    written, errors = capsys.readouterr()
+    assert {letter for letter in written + errors if not letter.isprintable()} == {"\n"}
+    assert [line.split("  ")[0] for line in written.splitlines()[:3]] == ["run", r"a\x1b[2J.ipynb", "b.ipynb"]
+    assert r"two\nlines" in written
+    assert r"ValueError: \x1b]0;title\x07 in cell [1]" in written
+    assert r"same\x07 \x1b[31m" in written
+    assert errors == "Skipped c\\n: no notebook\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -437,13 +469,16 @@ def test_the_command_line_compares_and_writes_the_table(folder, capsys):
         (["runs", "--over", "sed"], "over must be a parameter of the runs, got 'sed': did you mean 'seed'"),
         (["runs", "--csv", "nowhere/table.csv"], "csv must be a file that can be written, got 'nowhere/table.csv'"),
         (["runs", "--csv", "runs/a.ipynb"], "csv must be a file that can be written, got 'runs/a.ipynb'"),
+        (["runs", "--csv", "s3://bucket/table.csv"], "csv must be a file that can be written, got 's3://bucket/table.csv'"),
+        (["runs", "--csv", ""], "csv must be a file that can be written, got ''"),
+        (["runs", "--over", "seed"], "over seed only if none of their results is called 'loss_spread'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     for name in ("empty", "runs"):
         Path(name).mkdir()
-    executed_run(Path("runs"), "a", {"seed": 1}, {"loss": 1.0})
+    executed_run(Path("runs"), "a", {"seed": 1}, {"loss": 1.0, "loss_spread": 2.0})
     before = Path("runs/a.ipynb").read_bytes()
     assert __main__.main(["compare", *arguments]) == 2
     written, errors = capsys.readouterr()
