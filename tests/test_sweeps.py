@@ -7,15 +7,18 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 
-from convae_nb import _engine, runs
+from convae_nb import _engine, _execution, runs
 from convae_nb.parameters import RefusedError
 
 PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nsource: str = 'mnist'  # source"
@@ -121,6 +124,7 @@ def contents(folder="out"):
         (["-g", "source=mnist,digits.npz"], "source must be mnist or the path .*'digits.npz': no such file"),
         (["-g", "seed=1,2", "--workers", "0"], "workers must be a whole number of at least 1, got 0"),
         (["-g", "seed=1,2", "--workers", "two"], "workers must be a whole number of at least 1, got 'two'"),
+        (["-g", "seed=1,2", "--output", ""], "output must be a folder, got ''"),
         (["-g", "seed=1,2", "--output", "file"], "output must be a place that can be written, got 'file'"),
     ],
 )
@@ -163,6 +167,60 @@ def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
 
 
 # --- on this machine
+
+
+def test_the_command_line_names_the_runs_that_failed_and_ends_with_1(monkeypatch, capsys):
+    from convae_nb import __main__
+
+    table = pd.DataFrame({"state": ["done", "failed", "unfinished"], "reason": ["", "ValueError: two", ""]}, index=["a", "b", "c"])
+    monkeypatch.setattr(runs, "sweep", lambda *_, **__: table)
+    assert __main__.main(["sweep", "1", "--output", "out"]) == 1
+    lines = ["b: ValueError: two", "c: it stopped before its last cell", "2 of 3 runs failed; the same command tries them again"]
+    assert capsys.readouterr().err.splitlines() == lines
+    for count, done in {1: "1 run is done.", 2: "2 runs are done."}.items():
+        monkeypatch.setattr(runs, "sweep", lambda *_, count=count, **__: table[table["state"] == "done"].iloc[[0] * count])
+        assert __main__.main(["sweep", "1", "--output", "my out"]) == 0
+        assert capsys.readouterr().out == f"{done} Look at them: python -m convae_nb compare 'my out'\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise TimeoutError('too slow')", "TimeoutError: too slow"),
+        ("import os; os._exit(1)", "KilledWorker: every worker that had it died"),
+    ],
+)
+def test_a_run_of_which_nothing_comes_back_is_a_failed_row_that_says_why(chapter, monkeypatch, source, reason):
+    chapter()
+    monkeypatch.setattr(_engine, "work", lambda *_: exec(source))
+    table = runs.sweep(1, {"seed": [0]}, "out", progress=False)
+    assert (list(table["state"]), list(table["reason"])) == (["failed"], [reason])
+
+
+def test_a_worker_that_has_other_versions_by_then_does_no_run(chapter, monkeypatch):
+    chapter()
+    monkeypatch.setattr(_execution, "versions", lambda real=_execution.versions: real() | {"tensorflow": "9.9"})
+    table = runs.sweep(1, {"seed": [0]}, "out", progress=False)
+    assert list(table["reason"].str.replace(r"2[.0-9]+", "2", regex=True)) == ["RuntimeError: the worker has tensorflow 2 instead of 9.9"]
+
+
+def test_a_kernel_that_starts_as_its_run_is_cancelled_is_killed(start):
+    kernels = []
+    with _execution._watch(lambda: True, kernels, threading.Event()):
+        time.sleep(1.5)  # the first look finds none
+        kernel = start([sys.executable, "-c", "import time; time.sleep(600)"])
+        kernels.append(SimpleNamespace(provisioner=SimpleNamespace(pid=kernel.pid)))
+        assert kernel.wait(timeout=30) == -signal.SIGKILL
+
+
+def test_a_source_that_is_gone_before_it_is_sent_ends_a_sweep_by_its_name(tmp_path):
+    run = _engine.Run(tmp_path / "run.ipynb", {"source": str(tmp_path / "digits.npz")})
+    empty = {"cells": [], "metadata": {}}
+    engine = _engine._Engine(None, [run], empty, None, None, chapter=Path("1.ipynb"), here=False, workers=None)
+    with pytest.raises(_engine.LostError, match=r"digits\.npz cannot be read: No such file"):
+        engine._start(run, 1, {})
+    engine.stop()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_done(chapter, monkeypatch):
