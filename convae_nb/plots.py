@@ -73,10 +73,9 @@ def image_rows(rows, *, notes=None, signed=()):
     side = _WIDTH / (count + 1)
     first = np.asarray(next(iter(rows.values())))
     height = side * first.shape[1] / first.shape[2]
-    heights = [height + (0.2 if label in notes else 0.0) for label in rows]
-    fig, grid = plt.subplots(
-        len(rows), count, figsize=(_WIDTH, sum(heights) + 0.1), squeeze=False, layout="constrained", height_ratios=heights
-    )
+    lines = [1 + max(str(note).count("\n") for note in notes[label]) for label in rows if len(notes.get(label, ()))]
+    size = _WIDTH, len(rows) * height + 0.15 * sum(lines) + 0.1
+    fig, grid = plt.subplots(len(rows), count, figsize=size, squeeze=False, layout="constrained")
     fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for axes_row, (label, images) in zip(grid, rows.items(), strict=True):
         for axes, picture in itertools.zip_longest(axes_row, images):

@@ -91,6 +91,14 @@ def test_rows_are_labelled_once_and_notes_stand_below_their_pictures():
     assert len(pictures(figure)) == 4
 
 
+def test_pictures_stand_in_columns_whichever_rows_have_notes():
+    squares = np.zeros((9, 8, 8))
+    figure = plots.image_rows({"first": squares, "second": squares, "last": squares}, notes={"last": ["two\nlines"] * 9})
+    FigureCanvasAgg(figure).draw()
+    columns = np.array([axes.get_window_extent().intervalx for axes in figure.axes]).reshape(3, 9, 2)
+    np.testing.assert_allclose(columns, columns[[0, 0, 0]], atol=0.5)  # half a pixel
+
+
 def test_number_grids_write_every_number():
     assert [text for text in texts(plots.number_grids({"grid": [[1, 2.5], [-3, 0]]})) if text != "grid"] == ["1", "2.5", "-3", "0"]
 
