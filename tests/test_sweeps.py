@@ -169,6 +169,31 @@ def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
 # --- on this machine
 
 
+def test_a_run_is_done_only_by_the_same_text_source_versions_and_parameters(tmp_path, monkeypatch):
+    source = tmp_path / "digits.npz"
+    source.write_bytes(b"one")
+    values = {"seed": 1, "source": str(source)}
+    cell = {"cell_type": "code", "source": "seed", "metadata": {}, "outputs": [], "execution_count": 1}
+    notebook = {"cells": [cell], "metadata": {}}
+    metadata = {"papermill": {"parameters": values}, _execution.ABOUT: _execution.about(notebook, values)}
+    run = _engine.Run(tmp_path / "run.ipynb", values)
+    run.path.write_text(json.dumps(notebook | {"metadata": metadata}))
+
+    def is_done(notebook=notebook, values=values):
+        return _engine.is_done(_engine.Run(run.path, values), lambda run: _execution.about(notebook, run.values))
+
+    assert is_done()
+    assert not is_done(notebook={"cells": [cell | {"source": "seed + 1"}]}), "other text"
+    assert not is_done(values=values | {"seed": 2}), "other parameters"
+    monkeypatch.setattr(_execution, "versions", lambda real=_execution.versions: real() | {"tensorflow": "9.9"})
+    assert not is_done(), "other versions"
+    monkeypatch.undo()
+    source.write_bytes(b"two")
+    assert not is_done(), "other content of the source"
+    source.write_bytes(b"one")
+    assert is_done()
+
+
 def test_the_command_line_names_the_runs_that_failed_and_ends_with_1(monkeypatch, capsys):
     from convae_nb import __main__
 
