@@ -22,7 +22,9 @@ def compare(table, over=None):
     if over is not None:
         done = table[table["state"] == "done"]
         attributes["left_out"] = len(table) - len(done)
-        keys = ["chapter", *_records.VERSIONS, *(name for name in names if name != over)]
+        if done.empty:
+            raise RefusedError(f"runs are compared over {over} only where one is done, but none of these {len(table)} is: leave over out")
+        keys = ["chapter", "chapter_text", *_records.VERSIONS, *(name for name in names if name != over)]
         numbers = [name for name in results if pd.api.types.is_numeric_dtype(done[name])]
         if taken := {"runs", *(f"{name}_spread" for name in numbers)} & set(numbers):
             raise RefusedError(f"runs are compared over {over} only if none of their results is called {min(taken)!r}: leave over out")

@@ -30,6 +30,10 @@ class LostError(RuntimeError):
     """The cluster is gone, or nothing can be written any more: runs are left that nobody can do."""
 
 
+class VersionsError(RuntimeError):
+    """A worker would compute something else."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
     """Where an executed notebook goes, and all of its parameters."""
@@ -78,9 +82,9 @@ def work(task, content=None):
     task = json.loads(task)
     for name in ("papermill", "traitlets"):  # they log what stands in the record, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    if difference := _difference(_execution.versions(), task["versions"]):
-        raise RuntimeError(f"the worker has {difference}")
     worker = get_worker()
+    if difference := _difference(_execution.versions(), task["versions"]):  # it may have joined while the sweep was at work
+        raise VersionsError(f"the worker at {worker.address} has {difference}")
     key = worker.get_current_task()
 
     def cancelled():
@@ -222,6 +226,9 @@ class _Engine:
         try:
             text, again = future.result(timeout=GRACE)
             result = json.loads(text)
+        except VersionsError as error:  # it would soon have failed all runs, and fast
+            self._flights[future] = flight
+            raise LostError(str(error)) from None
         except distributed.KilledWorker:  # Dask has tried again already
             result, again = self._failed(flight, "KilledWorker", "every worker that had it died"), False
         except Exception as error:
@@ -291,7 +298,10 @@ def _cluster(scheduler, workers, count):
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}))
             size = {"n_workers": min(workers or CPU_COUNT, count), "threads_per_worker": 1, "memory_limit": 0}
             quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [_DEAF]}
-            cluster = stack.enter_context(distributed.LocalCluster(**size, **quiet, host="127.0.0.1"))
+            try:
+                cluster = stack.enter_context(distributed.LocalCluster(**size, **quiet, host="127.0.0.1"))
+            except RuntimeError as error:
+                raise LostError(f"no worker starts ({error}); a script must sweep under if __name__ == '__main__'") from None
             yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
             return
         try:

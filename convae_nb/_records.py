@@ -8,7 +8,7 @@ from convae_nb.parameters import Parameters, RefusedError
 
 RESULTS = "application/vnd.convae.results+json"
 VERSIONS = ("convae_nb", "python", "tensorflow")
-COLUMNS = ("chapter", "seconds", "state", "reason", *VERSIONS)  # of `table`, before parameters and results
+COLUMNS = ("chapter", "chapter_text", "seconds", "state", "reason", *VERSIONS)  # of `table`, before parameters and results
 
 
 def table(paths, skipped=None):
@@ -83,7 +83,7 @@ def printable(value):
 
 
 def _row(notebook):
-    run, about = notebook["metadata"]["papermill"], notebook["metadata"].get(_execution.ABOUT, {"versions": {}})
+    run, about = notebook["metadata"]["papermill"], notebook["metadata"].get(_execution.ABOUT, {"text": None, "versions": {}})
     results = {}
     for cell in _notebook.code_cells(notebook):
         for output in cell["outputs"]:
@@ -91,7 +91,8 @@ def _row(notebook):
                 if payload["version"] != 1:
                     raise ValueError(f"results of version {payload['version']}, not 1")
                 results |= valid(payload["results"])
-    head = Path(run["input_path"]).stem, run["duration"], *_notebook.state(notebook), *map(about["versions"].get, VERSIONS)
+    chapter = Path(run["input_path"]).stem, about["text"] and about["text"][:8]
+    head = *chapter, run["duration"], *_notebook.state(notebook), *map(about["versions"].get, VERSIONS)
     if not all(isinstance(value, int | float | str | None) for value in head):
         raise ValueError(f"{head} as its chapter, seconds, state and versions")
     return {name: _plain(value) for name, value in dict(run["parameters"]).items()} | results | dict(zip(COLUMNS, head, strict=True))

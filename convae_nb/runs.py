@@ -132,7 +132,8 @@ def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=Non
     So the same call goes on after an interruption, and does what failed once more. Two sweeps may work on one folder at the same time.
 
     The libraries of a run use as many threads as there are cores for each of the runs at work; its numbers can differ in the last
-    digits from those of a run that has all cores.
+    digits from those of a run that has all cores. A script that calls this on its own cores does so under
+    ``if __name__ == "__main__":``, since every worker imports the script.
 
     Parameters
     ----------
@@ -162,7 +163,8 @@ def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=Non
     RefusedError
         Before anything starts: as `execute`, or the cluster is not there or has other versions of the package, Python or TensorFlow.
     RunError
-        If the cluster goes away or the disk is full. What has come back is kept. A run that fails raises nothing: its row says why.
+        If the cluster goes away, a worker with other versions joins it, or the disk is full. What has come back is kept. A run that
+        fails raises nothing: its row says why.
     """
     path, output = find(chapter), Path(output)
     notebook, defaults = _chapter(path)
@@ -259,9 +261,10 @@ def collect(folder):
     Returns
     -------
     DataFrame
-        A row a notebook, by file name: ``chapter``, ``seconds``, ``state`` (done, failed or unfinished), ``reason`` (of a failure),
-        the versions ``convae_nb``, ``python`` and ``tensorflow``, then parameters and results. What is no executed notebook is left
-        out: ``attrs["skipped"]`` says why, by file name.
+        A row a notebook, by file name: ``chapter``, ``chapter_text`` (the first digits of its text's hash, which tell an edited chapter
+        from what it was), ``seconds``, ``state`` (done, failed or unfinished), ``reason`` (of a failure), the versions ``convae_nb``,
+        ``python`` and ``tensorflow``, then parameters and results. What is no executed notebook is left out: ``attrs["skipped"]`` says
+        why, by file name.
 
     Raises
     ------
@@ -292,7 +295,7 @@ def compare(folder, over=None):
     Raises
     ------
     RefusedError
-        If there is no such folder, or no run in it, or `over` is no parameter of its runs.
+        If there is no such folder, or no run in it, or `over` is no parameter of its runs, or none of them is done.
     """
     return _comparing.compare(_records.folder(folder), over)
 

@@ -72,6 +72,7 @@ def test_a_run_has_its_parameters_and_its_results_in_the_table(write):
     assert {name: row.pop(name) for name in ("convae_nb", *versions)} == {"convae_nb": convae_nb.__version__} | versions
     assert row == {
         "chapter": "04_{small}",
+        "chapter_text": json.loads(Path("out/run.ipynb").read_text())["metadata"]["convae"]["text"][:8],
         "state": "done",
         "reason": "",
         "source": hostile,
@@ -369,13 +370,13 @@ def test_collect_leaves_out_what_is_no_executed_notebook_and_says_why(tmp_path):
     assert "version 2" in skipped["newer.ipynb"]
 
 
-def executed_run(folder, name, parameters, results, chapter="01_a", error=None, versions=None):
+def executed_run(folder, name, parameters, results, chapter="01_a", error=None, versions=None, text=None):
     """Writes what papermill leaves of a run, in short."""
     outputs = [{"output_type": "display_data", "data": {runs.RESULTS: {"version": 1, "results": results}}, "metadata": {}}]
     outputs += [{"output_type": "error", "ename": "ValueError", "evalue": error, "traceback": []}] if error else []
     cells = [{"cell_type": "code", "source": "1", "metadata": {}, "execution_count": 1, "outputs": outputs}]
     papermill = {"input_path": f"notebooks/{chapter}.ipynb", "duration": 2.0, "parameters": parameters}
-    metadata = {"papermill": papermill} | ({"convae": {"versions": versions}} if versions else {})
+    metadata = {"papermill": papermill} | ({"convae": {"text": text, "versions": versions or {}}} if versions or text else {})
     (folder / f"{name}.ipynb").write_text(json.dumps({"cells": cells, "metadata": metadata}))
 
 
@@ -432,6 +433,13 @@ def test_compared_over_seeds_a_result_has_its_mean_and_the_deviation_of_a_sample
     assert table.attrs["same"] == {"chapter": "01_a", "epochs": 2}
 
 
+def test_runs_of_an_edited_chapter_are_not_averaged_with_those_before(tmp_path):
+    for seed, text in enumerate(["0123456789", "0123456789", "abcdefghij"]):
+        executed_run(tmp_path, f"{seed}", {"seed": seed}, {"loss": float(seed)}, text=text)
+    table = runs.compare(tmp_path, over="seed")
+    assert table.set_index("chapter_text")["loss"].to_dict() == {"01234567": 0.5, "abcdefgh": 2.0}
+
+
 def test_the_command_line_compares_and_writes_the_table(folder, capsys):
     (folder / "foreign.ipynb").write_text("{}")
     file = folder / "table.csv"
@@ -471,13 +479,15 @@ def test_what_a_run_holds_is_shown_in_its_line_and_not_obeyed_by_the_terminal(tm
         (["runs", "--csv", "runs/a.ipynb"], "csv must be a file that can be written, got 'runs/a.ipynb'"),
         (["runs", "--csv", "s3://bucket/table.csv"], "csv must be a file that can be written, got 's3://bucket/table.csv'"),
         (["runs", "--csv", ""], "csv must be a file that can be written, got ''"),
+        (["failed", "--over", "seed"], "over seed only where one is done, but none of these 1 is"),
         (["runs", "--over", "seed"], "over seed only if none of their results is called 'loss_spread'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
-    for name in ("empty", "runs"):
+    for name in ("empty", "runs", "failed"):
         Path(name).mkdir()
+    executed_run(Path("failed"), "a", {"seed": 1}, {}, error="no loss")
     executed_run(Path("runs"), "a", {"seed": 1}, {"loss": 1.0, "loss_spread": 2.0})
     before = Path("runs/a.ipynb").read_bytes()
     assert __main__.main(["compare", *arguments]) == 2
@@ -508,7 +518,7 @@ def test_five_thousand_records_are_collected_in_a_minute_and_one_at_a_time(tmp_p
 
 
 def test_an_empty_folder_gives_a_table_without_rows(tmp_path):
-    assert runs.collect(tmp_path).shape == (0, 7)
+    assert runs.collect(tmp_path).shape == (0, 8)
 
 
 def test_a_notebook_with_a_cell_that_never_ran_is_unfinished(tmp_path):

@@ -225,8 +225,18 @@ def test_a_run_of_which_nothing_comes_back_is_a_failed_row_that_says_why(chapter
 def test_a_worker_that_has_other_versions_by_then_does_no_run(chapter, monkeypatch):
     chapter()
     monkeypatch.setattr(_execution, "versions", lambda real=_execution.versions: real() | {"tensorflow": "9.9"})
-    table = runs.sweep(1, {"seed": [0]}, "out", progress=False)
-    assert list(table["reason"].str.replace(r"2[.0-9]+", "2", regex=True)) == ["RuntimeError: the worker has tensorflow 2 instead of 9.9"]
+    with pytest.raises(runs.RunError, match=r"^the worker at tcp://.* has tensorflow 2.* instead of 9\.9: 1 of 1 runs are not done; the"):
+        runs.sweep(1, {"seed": [0]}, "out", progress=False)
+    assert not list(Path("out").glob("*.ipynb"))
+
+
+def test_a_script_that_sweeps_while_it_is_imported_is_told_in_a_line(chapter, start):
+    chapter()
+    Path("script.py").write_text('from convae_nb import runs\nruns.sweep(1, {"seed": [0]}, "out", progress=False)\n')
+    _, errors = start([sys.executable, "script.py"]).communicate(timeout=120)
+    assert errors.splitlines()[-1].startswith(
+        "convae_nb.runs.RunError: no worker starts (Nanny failed to start.); a script must sweep under if"
+    )
 
 
 def test_a_kernel_that_starts_as_its_run_is_cancelled_is_killed(start):
