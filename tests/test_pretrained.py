@@ -1,16 +1,13 @@
 import json
-import re
 import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from convae_nb import checkerboard, data, decoders, metrics, models, noise, pretrained, training
 
 WEIGHTS = Path(pretrained.__file__).with_name("weights")
-README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.fixture
@@ -113,40 +110,3 @@ def test_a_run_is_made_with_weights_and_record(copied, tmp_path, monkeypatch):
     bare, whole = (pretrained.load(name).count_params() for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear/1"))
     assert whole - bare == (3 * 3 * 8 * 16 + 16) + (3 * 3 * 16 + 1) - (3 * 3 * 8 + 1)  # two layers more, one less
     assert (tmp_path / "checkpoints/fast_basic-bilinear-bare/1/checkpoint.npz").exists()
-
-
-def measured_of(group):
-    """What was measured of a recipe's runs, or of those of a decoder, a row a seed."""
-    abouts = [pretrained.record(name) for name in pretrained.NAMES if name.split("/")[0] == group]
-    return pd.DataFrame([about["test"] | about["checkerboard"] for about in abouts]).drop(columns="verdict")
-
-
-def summary(recipe):
-    """A recipe's line in README.md: medians over its seeds, and of the loss the lowest and the highest."""
-    tests = measured_of(recipe)
-    middle, loss = tests.median(), tests["loss"]
-    span = f"{middle['loss']:.4f} ({loss.min():.4f} to {loss.max():.4f})" if len(tests) > 1 else f"{middle['loss']:.4f}"
-    dead = ", ".join(map(str, tests["dead_maps"]))
-    return f"| `{recipe}` | {len(tests)} | {span} | {middle['excess']:.4f} | {middle['PSNR']:.2f} dB | {middle['SSIM']:.3f} | {dead} |"
-
-
-def summary_of_decoder(decoder):
-    """A decoder's line in README.md: medians over the seeds of the loss and the index of logits, of three kinds of runs."""
-    cells = []
-    for group in (f"fast_basic-{decoder}", f"fast_basic-{decoder}-bare", f"fast_denoiser-{decoder}"):
-        if f"{group}/0" in pretrained.NAMES:
-            middle = measured_of(group).median()
-            cells += [f"{middle['loss']:.4f}", f"{middle['logits']:.2f}"]
-        else:
-            cells += ["", ""]
-    return f"| `{decoder}` | {' | '.join(cells)} |"
-
-
-@pytest.mark.parametrize("recipe", training.RECIPES)
-def test_the_readme_says_what_the_records_say(recipe):
-    assert summary(recipe) in README.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("decoder", models.DECODERS)
-def test_the_readme_says_what_the_records_of_the_decoders_say(decoder):
-    assert re.sub(" +", " ", summary_of_decoder(decoder)) in re.sub(" +", " ", README.read_text(encoding="utf-8"))
