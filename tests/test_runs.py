@@ -194,7 +194,7 @@ def test_leaving_early_is_no_success(write):
         (["1", "-p", "seed"], "name=value, got 'seed'"),
         (["4", "-p", "seed=1"], "04_untyped has no parameter 'seed': its cell that is tagged parameters has no line such as seed: int = 0"),
         (["5"], "05_own.ipynb must have parameters of .* in its parameters cell: there is no parameter 'alpha'"),
-        (["7"], r"no notebook 07_\*\.ipynb"),
+        (["99"], r"no notebook 99_\*\.ipynb"),
         (["01_tiny"], "no notebook 01_tiny.ipynb"),
         (["elsewhere/01_small.ipynb"], "no such file"),
         (["1", "--output", "notebooks/01_small.ipynb"], "output must be a new file"),

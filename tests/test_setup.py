@@ -213,13 +213,13 @@ def test_an_environment_that_does_not_work_is_made_again(checkout, damage):
     assert checkout.asked("run") == [RUN]
 
 
-def test_the_readme_gives_every_command_that_make_types(checkout):
+def test_the_readme_gives_every_command_that_make_types_and_contributing_those_of_the_tests(checkout):
     readme = text("README.md")
-    for target in ("run", "lab", "test"):
+    for target, pages in {"run": readme, "lab": readme, "app": readme, "test": readme + text("CONTRIBUTING.md")}.items():
         typed = [line for line in checkout.make("-n", target).stdout.splitlines() if line.startswith(".venv/bin/python")]
         assert len(typed) >= 3
         for command in typed:
-            assert f"\n{command}\n" in readme
+            assert f"\n{command}\n" in pages
     powershell = re.search(r"```powershell\n(.*?)```", readme, re.DOTALL)[1].replace("\\Scripts\\", "/bin/").replace("py -3.12", "python3")
     assert f"```sh\n{powershell}```" in readme
 

@@ -1,0 +1,261 @@
+"""README.md, CONTRIBUTING.md and the pages of book/: links and commands exist, code runs, and what is said of the chapters holds."""
+
+import contextlib
+import doctest
+import functools
+import importlib
+import inspect
+import io
+import json
+import os
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+import convae_nb
+from convae_nb import __main__, _engine, _pictures, data, noise, parameters, runs
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("book/**/*.md"))]
+CHAPTERS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
+# How the chapters say their minutes, and how tables do.
+MINUTES = {"a quarter of a minute": "¼", "fifteen seconds": "¼", "a minute": "1", "a minute and a half": "1½"}
+every_page = pytest.mark.parametrize("page", PAGES)
+every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+
+@functools.cache
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(page):
+    """The fenced blocks of a page, each with its language."""
+    return re.findall(r"^ *```(\w*)\n(.*?)^ *```$", read(page), re.MULTILINE | re.DOTALL)
+
+
+def prose(page):
+    return re.sub(r"^ *```.*?^ *```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+
+
+@functools.cache
+def cells(chapter):
+    return json.loads(chapter.read_text(encoding="utf-8"))["cells"]
+
+
+@functools.cache
+def told(chapter):
+    """All words of a notebook."""
+    return "\n\n".join("".join(cell["source"]) for cell in cells(chapter) if cell["cell_type"] == "markdown")
+
+
+def parameters_of(chapter):
+    (cell,) = (cell for cell in cells(chapter) if "parameters" in cell["metadata"].get("tags", []))
+    return re.findall(r"^(\w+):", "".join(cell["source"]), re.MULTILINE)
+
+
+# --- form
+
+
+def test_the_readme_is_a_front_page():
+    assert len(read("README.md").splitlines()) < 150
+
+
+@every_page
+def test_prose_is_wrapped(page):
+    wide = [line for line in prose(page).splitlines() if len(line) > 120 and not re.match(r"\||!\[| *(- )?\[[^]]*\]\(", line)]
+    assert not wide
+
+
+@every_page
+def test_links_lead_to_files_and_headings(page):
+    for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", read(page)):
+        path, _, fragment = target.partition("#")
+        path = (ROOT / page).parent / path if path else ROOT / page
+        assert path.exists(), target
+        if fragment:
+            text = told(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            assert fragment.lower() in [re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings], target
+
+
+@every_page
+def test_names_of_the_package_exist(page):
+    modules = {path.stem for path in (ROOT / "convae_nb").glob("*.py")}
+    for module, name in re.findall(r"`([a-z_]+)\.(\w+)", prose(page)):
+        if module in modules and name not in ("py", "md"):
+            assert hasattr(importlib.import_module(f"convae_nb.{module}"), name), f"{module}.{name}"
+
+
+# --- commands and code
+
+
+@every_page
+def test_commands_are_such_that_can_be_given(page):
+    targets = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split()
+    lines = [line for language, code in blocks(page) if language == "sh" for line in code.splitlines()]
+    lines += re.findall(r"`((?:make|\.venv/bin/python) [^`]+)`", prose(page))
+    for line in lines:
+        program, *words = shlex.split(line.replace("NAME", "nearest"), comments=True)
+        if program == "make":
+            assert words[0] in targets, line
+        elif words[:2] == ["-m", "convae_nb"]:
+            options = __main__._parser().parse_args(words[2:])
+            parameters.check(**parameters.parse([text for text in getattr(options, "parameter", []) if "FOLDER" not in text]))
+            for name, values in parameters.parse_grid(getattr(options, "grid", [])).items():
+                for value in values:
+                    parameters.check(**{name: value})
+            for chapter in [options.chapter] if "chapter" in options else getattr(options, "chapters", []):
+                assert chapter in ("all", "NN") or runs.find(chapter).exists()
+        elif words[:1] == ["-c"]:
+            compile(words[1], line, "exec")
+            for module, name in re.findall(r"\b([a-z_]+)\.([a-z_]+)\(", words[1]):
+                assert hasattr(importlib.import_module(f"convae_nb.{module}"), name), line
+        else:
+            known = (".venv/bin/python -m ", ".venv/bin/dask ", "python3 -m venv .venv", "mkdir -p build/", "cp convae_nb/files/")
+            assert line.strip().startswith(known), line
+
+
+@pytest.fixture
+def holiday(tmp_path, monkeypatch):
+    """The folder of which book/howto/own_images.md speaks, in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for place, first in (("beach", 1), ("hills", 101)):
+        folder = Path("holiday", place)
+        folder.mkdir(parents=True)
+        for number in range(first, first + 40):
+            Image.fromarray(rng.integers(0, 256, (50, 70, 3), dtype="uint8")).save(folder / f"IMG_{number:04}.jpg")
+    Path("holiday/hills/notes.txt").write_text("rain")
+
+
+@pytest.fixture
+def short_chapter(tmp_path, monkeypatch):
+    """A chapter 3 of one line in the working directory, which is looked for there first: what sweeps.md does takes seconds with it."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    (tmp_path / "notebooks").mkdir()
+    own = "seed: int = 0  # seed\nfilters: list[int] = [16, 8, 8]  # filters\ntrain_digits: int = 0  # digits"
+    notebook = [
+        nbformat.v4.new_code_cell(own, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("from convae_nb import runs\nruns.record(psnr=20 + seed + filters[-1])"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=notebook), tmp_path / "notebooks/03_short.ipynb")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("holiday", "short_chapter")
+@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # Keras 3.15 with NumPy 2, on export
+@pytest.mark.parametrize("name", ["own_images", "sweeps", "export"])
+def test_the_code_of_a_page_does_what_the_page_says(name):
+    there, parts = {}, blocks(f"book/howto/{name}.md")
+    assert [code for language, code in parts if language == "python"]
+    for (language, code), (following, expected) in zip(parts, [*parts[1:], ("", "")], strict=True):
+        if language == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as written:
+                exec(code, there)
+            if following == "text":
+                assert doctest.OutputChecker().check_output(expected, written.getvalue(), 0), written.getvalue()
+
+
+def test_what_the_pages_say_of_the_package_holds():
+    own = read("book/howto/own_images.md")
+    kinds = re.search(r"^Put (.*?) files into a folder", own, re.MULTILINE)[1]
+    assert {kind.upper() for kind in re.split(r", | or ", kinds)} == set(_pictures._KINDS)
+    assert "two billion bytes" in own
+    assert inspect.signature(data.load).parameters["limit"].default == 2_000_000_000
+    with_source = [int(chapter.stem[:2]) for chapter in CHAPTERS if "source" in parameters_of(chapter)]
+    said = f"Chapters {', '.join(map(str, with_source[:-1]))} and {with_source[-1]} "
+    assert f"{said}take a `source`" in own
+    assert f"{said}run on [pictures of your own]" in " ".join(read("book/teachers.md").split())
+    sweeps = " ".join(read("book/howto/sweeps.md").split())
+    assert "is tried three times" in sweeps
+    assert _engine.TRIES == 3
+    assert f"no worker for {_engine.PATIENCE} seconds" in sweeps
+
+
+# --- the chapters
+
+
+@every_chapter
+def test_the_readme_and_the_teachers_page_have_every_chapter_with_its_own_minutes_and_words(chapter):
+    (said,) = re.findall(r"hapter takes (?:about )?(.*?) on two cores", told(chapter))
+    link = rf"\| \[{int(chapter.stem[:2])} [^]]+"
+    in_readme = re.findall(rf"^{link}\]\(notebooks/{chapter.name}\) \| .* \| (\S+) \|$", read("README.md"), re.MULTILINE)
+    for_teachers = re.findall(rf"^{link}\]\(../notebooks/{chapter.name}\) \| (\S+) \| (\S+) \|", read("book/teachers.md"), re.MULTILINE)
+    assert in_readme == [MINUTES[said]]
+    ((minutes, words),) = for_teachers
+    assert minutes == MINUTES[said]
+    assert int(words.replace(",", "")) == pytest.approx(len(told(chapter).split()), abs=100)
+
+
+@every_chapter
+def test_teachers_find_a_chapters_parameters_exercises_and_solutions(chapter):
+    (section,) = re.findall(rf"^## Chapter {int(chapter.stem[:2])}: (.*?)(?=^## |\Z)", read("book/teachers.md"), re.MULTILINE | re.DOTALL)
+    listed = re.search(r"^Parameters: (.*?)\.$", section, re.MULTILINE | re.DOTALL)[1]
+    assert re.findall(r"`(\w+)`", listed) == parameters_of(chapter)
+    exercises = told(chapter).split("## Exercises")[1].split("\n## ")[0]
+    assert re.findall(r"^(\d)\. ", section, re.MULTILINE) == re.findall(r"^(\d)\. ", exercises, re.MULTILINE)
+    assert f"[Solutions](../notebooks/solutions/{chapter.name})" in section
+
+
+# --- the glossary
+
+
+def entries():
+    """Terms and definition of each entry."""
+    (block,) = (code for language, code in re.findall(r"^```\{(\w+)\}\n(.*?)^```$", read("book/glossary.md"), re.MULTILINE | re.DOTALL))
+    for entry in block.strip().split("\n\n"):
+        lines = entry.split("\n")
+        yield [line for line in lines if not line.startswith("  ")], " ".join(line.strip() for line in lines if line.startswith("  "))
+
+
+def is_chinese(term):
+    return re.search(r"[\u4e00-\u9fff]", term)
+
+
+def test_the_glossary_has_each_term_once_in_order_and_in_both_languages():
+    terms = [terms for terms, _ in entries()]
+    english = [[term for term in each if not is_chinese(term)] for each in terms]
+    assert all(len(some) < len(each) for some, each in zip(english, terms, strict=True))
+    assert all(definition for _, definition in entries())
+    firsts = [each[0].lower() for each in english]
+    assert firsts == sorted(firsts)
+    names = [term for each in terms for term in each]
+    assert len(names) == len(set(names)) > 100
+
+
+def test_a_term_is_met_in_the_chapter_to_which_it_is_linked():
+    for terms, definition in entries():
+        chapter = re.findall(r"\[Chapter (\d)\]\(../notebooks/(0\1_\w+\.ipynb)\)\.$", definition)[-1][1]
+        words = re.sub(r"[*`]", "", told(ROOT / "notebooks" / chapter)).lower()
+        assert any(term.lower() in words for term in terms if not is_chinese(term)), terms
+
+
+@every_page
+def test_a_page_uses_only_terms_that_the_glossary_has(page):
+    known = {term for terms, _ in entries() for term in terms}
+    used = re.findall(r"\{term\}`(?:[^`<]*<)?([^`<>]+)>?`", " ".join(read(page).split()))
+    assert set(used) <= known
+
+
+def test_the_glossary_names_every_kind_of_noise():
+    (definition,) = (definition for terms, definition in entries() if terms[0] == "noise")
+    for kind in noise.KINDS:
+        assert kind.replace("_", " ") in definition.lower()
+
+
+# --- versions
+
+
+def test_version_and_date_are_the_same_everywhere():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    version, date = re.search(r"^## \[([\d.]+)\] - (\d{4}-\d\d-\d\d)$", read("CHANGELOG.md"), re.MULTILINE).groups()
+    assert project["version"] == convae_nb.__version__ == version
+    assert re.search(r"^version: (.*)$", read("CITATION.cff"), re.MULTILINE)[1] == version
+    assert re.search(r"^date-released: (.*)$", read("CITATION.cff"), re.MULTILINE)[1] == date
