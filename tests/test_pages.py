@@ -107,7 +107,7 @@ def test_commands_are_such_that_can_be_given(page):
             assert words[0] in targets, line
         elif words[:2] == ["-m", "convae_nb"]:
             options = __main__._parser().parse_args(words[2:])
-            parameters.check(**parameters.parse([text for text in getattr(options, "parameter", []) if "FOLDER" not in text]))
+            parameters.check(**parameters.parse(getattr(options, "parameter", [])))
             for name, values in parameters.parse_grid(getattr(options, "grid", [])).items():
                 for value in values:
                     parameters.check(**{name: value})
