@@ -216,8 +216,9 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
     slots, run = machines * cores, measured["sweep_run_seconds"]
     landing, size = measured["sweep_landing_ms"] / 1000, measured["sweep_notebook_kb"]
     return (
-        f"**{runs:,} runs on {machines} machines.** Computed from these numbers, not measured: {runs:,} runs of that chapter, "
-        f"{run:.0f} seconds each, take {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} cores; papermill and the "
+        f"**{runs:,} runs on {machines} machines.** Computed from the runs of chapter 3 that were measured, not tried: each takes "
+        f"{run:.0f} seconds of a core, and so {runs:,} of them {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} "
+        f"cores; papermill and the "
         f"start of the kernel are {measured['sweep_execute_seconds'] / run:.0%} of it. Their notebooks fill {runs * size / 1e6:.1f} GB on "
         f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 1000:.0f} seconds to read. That machine "
         f"gives way first: one process hands out, takes back and writes, {1 / landing:.0f} runs a second at most, of which this sweep "
