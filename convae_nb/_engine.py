@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from convae_nb import _execution, _notebook
+from convae_nb import _execution, _notebook, _source
 from convae_nb.parameters import RefusedError
 
 TRIES = 3  # of a run whose kernel or worker dies
@@ -46,7 +46,7 @@ class _Flight(NamedTuple):
     run: Run
     tries: int
     started: float
-    content: object  # of the file that `source` names: Dask forgets what nobody holds
+    content: object  # of what `source` names: Dask forgets what nobody holds
 
 
 def is_done(run, about):
@@ -67,7 +67,7 @@ def work(task, content=None):
     task : str
         What it takes, as JSON: to Dask a text is one thing, where it would look through a notebook's every value.
     content : bytes, optional
-        Of the file that the parameter source names.
+        Of what the parameter source names, as `_source.packed` gives it.
 
     Returns
     -------
@@ -94,15 +94,22 @@ def work(task, content=None):
     values = dict(task["values"])
     with tempfile.TemporaryDirectory(prefix="convae-") as folder:
         if content is not None:
-            values["source"] = str(Path(folder, "source.npz"))
-            Path(values["source"]).write_bytes(content)
+            values["source"] = _source.unpacked(content, folder)
         threads = max(1, CPU_COUNT // task["beside"].get(worker.address, 1))
         notebook, crashed = _execution.executed(task["notebook"], values, folder=task["folder"], threads=threads, cancelled=cancelled)
     text = _notebook.text(notebook)
-    if content is not None:  # the record tells the path that was given
-        for path in (values["source"], repr(values["source"])[1:-1]):
-            text = text.replace(json.dumps(path)[1:-1], json.dumps(task["values"]["source"])[1:-1])
+    if content is not None:
+        text = _as_given(text, Path(values["source"]), Path(task["values"]["source"]))
     return text, crashed
+
+
+def _as_given(text, here, given):
+    """Put the path that was given where a notebook's text tells that of a worker: whole, in Python's notation, or its end alone."""
+    whole = [(str(here), str(given)), (repr(str(here))[1:-1], str(given))]
+    ends = [("/".join(here.parts[-count:]), "/".join(given.parts[-count:])) for count in (3, 2)]  # as data.load names what it reads
+    for ours, theirs in whole + ends:
+        text = text.replace(json.dumps(ours)[1:-1], json.dumps(theirs)[1:-1])
+    return text
 
 
 def do(runs, notebook, about, report, *, chapter, scheduler=None, workers=None):
@@ -207,7 +214,7 @@ class _Engine:
         content = None
         if self._folder is None and run.values.get("source", "mnist") != "mnist":
             with _told(f"{run.values['source']} cannot be read"):
-                content = Path(run.values["source"]).read_bytes()
+                content = _source.packed(run.values["source"])
             content = self._client.scatter(content, hash=False)
         task = {
             "notebook": self._notebook,

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from convae_nb import __version__, _notebook
+from convae_nb import __version__, _notebook, _source
 
 CELL_TIMEOUT = 4 * 3600  # seconds; the longest cell, 100 epochs of the denoiser, takes one hour on two cores
 ABOUT = "convae"  # the notebook's metadata that say by what it was executed
@@ -28,10 +28,9 @@ def versions():
 
 
 def about(notebook, values):
-    """Give what a run follows from besides its parameters: the chapter's text, the file that it reads and the versions."""
+    """Give what a run follows from besides its parameters: the chapter's text, what it reads and the versions."""
     cells = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
-    source = values.get("source", "mnist")
-    content = None if source == "mnist" else hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    content = _source.digest(values.get("source", "mnist"))
     return {"version": 1, "text": hashlib.sha256(repr(cells).encode()).hexdigest(), "source": content, "versions": versions()}
 
 

@@ -36,7 +36,7 @@ class Folder(NamedTuple):
 def read(folder, *, colour, size, fit, limit, progress):
     """Read the pictures of a folder. Parameters and errors are those of `data.load`, with `size` as (height, width) or None."""
     skipped, classes = {}, []
-    names = _files(folder, skipped)
+    names = files(folder, skipped)
     if not names:
         raise DataError(f"{_shown(folder)} holds no files to read{_reason(skipped)}: give a folder of pictures")
     given = {name.split("/")[0] for name in names} == _PARTS
@@ -75,8 +75,8 @@ def read(folder, *, colour, size, fit, limit, progress):
     return Folder(images, labels, training, found, dict(sorted(skipped.items())))
 
 
-def _files(folder, skipped):
-    """The names of the files that may be pictures, relative and with slashes, in all subfolders."""
+def files(folder, skipped):
+    """List the files that may be pictures, relative and with slashes, in all subfolders; why others are none goes into `skipped`."""
     names = []
 
     def refuse(error):

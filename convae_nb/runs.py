@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from convae_nb import _comparing, _engine, _execution, _notebook, _records
+from convae_nb import _comparing, _engine, _execution, _notebook, _records, _source
 from convae_nb.parameters import Parameters, RefusedError, closest
 
 RESULTS = _records.RESULTS
@@ -354,11 +354,8 @@ def _checked(path, defaults, given):
             raise RefusedError(f"{path.stem} has no parameter {name!r}: {found}")
     values = Parameters(**(defaults | given))
     values = {name: getattr(values, name) for name in defaults}
-    source = values.get("source", "mnist")
-    if source != "mnist":
-        if not os.path.isfile(source):
-            raise RefusedError(f"source must be mnist or the path of a .npz file, got {source!r}: no such file")
-        values["source"] = str(Path(source).absolute())  # the chapter runs in its own folder
+    if "source" in values:
+        values["source"] = _source.absolute(values["source"])
     return values
 
 

@@ -14,7 +14,7 @@ ORDER = [
     *("_tensorflow", "noise", "layers", "models", "metrics", "checkerboard", "baselines"),
     *("_checkpoint", "_graph_noise", "_recipes", "_processor", "training", "decoders", "pretrained", "comparison", "code_sizes"),
     *("plots", "frames", "explorer", "parameters"),
-    *("_notebook", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
+    *("_notebook", "_source", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
 ]
 LIGHT = ["data", "parameters", "runs"]  # must answer at once: they import no TensorFlow
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")

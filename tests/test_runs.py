@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import convae_nb
 from convae_nb import __main__, runs
@@ -42,8 +43,29 @@ def outputs(path):
 
 def test_a_source_is_sought_where_the_command_is_given_and_a_missing_one_is_refused_at_once(write):
     write("01_small.ipynb", "source: str = 'mnist'  # which", "1")
-    with pytest.raises(RefusedError, match=r"source must be mnist or the path of a .npz file, got 'digits.npz': no such file"):
+    with pytest.raises(RefusedError, match=r"source must be mnist, the path of .* a folder of pictures, got 'digits.npz': no such file"):
         runs.execute(1, {"source": "digits.npz"}, "out/run.ipynb")
+
+
+def test_a_source_may_be_a_folder_and_the_record_has_its_whole_path(write, tmp_path):
+    write(
+        "01_small.ipynb", "source: str = 'mnist'  # which", "from convae_nb import data, runs\nruns.record(found=repr(data.load(source)))"
+    )
+    Path("photos").mkdir()
+    for i in range(10):
+        Image.new("RGB", (9, 8), (10 * i, 0, 200)).save(f"photos/{i}.png")
+    runs.execute(1, {"source": "photos"}, "out/run.ipynb")
+    row = runs.collect("out").loc["run.ipynb"]
+    assert row["source"] == str(tmp_path / "photos")
+    assert re.fullmatch(r"Dataset\(x_train: uint8 \(\d, 8, 9, 3\), .*\)", row["found"])
+
+
+def test_a_folder_without_a_file_is_refused_at_once(write):
+    write("01_small.ipynb", "source: str = 'mnist'  # which", "1")
+    Path("photos").mkdir()
+    with pytest.raises(RefusedError, match=r"source must hold pictures, got '.*photos': there is no file in it"):
+        runs.execute(1, {"source": "photos"}, "out/run.ipynb")
+    assert not list(Path("out").iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such folder")

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from PIL import Image
 
-from convae_nb import _engine, _execution, runs
+from convae_nb import _engine, _execution, data, runs
 from convae_nb.parameters import RefusedError
 
 PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nsource: str = 'mnist'  # source"
@@ -105,6 +106,14 @@ def contents(folder="out"):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+def paint(folder):
+    """Write a red and five blue pictures, as two classes, and a file that is none."""
+    for name, place in enumerate(["red", *["blue"] * 5]):
+        Path(folder, place).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 8), (250 if place == "red" else 0, 0, 40 * name)).save(Path(folder, place, f"{name}.png"))
+    Path(folder, "notes.txt").write_text("no picture")
+
+
 # --- refused before anything starts
 
 
@@ -121,7 +130,7 @@ def contents(folder="out"):
         (["-g", "seed=1,2", "-p", "seed=3"], "seed is given twice, for the grid and for all runs"),
         (["-g", "filters=16,8"], "filters must be lists in brackets, as .* got '16,8'"),
         (["-g", "seed"], "name=value, got 'seed'"),
-        (["-g", "source=mnist,digits.npz"], "source must be mnist or the path .*'digits.npz': no such file"),
+        (["-g", "source=mnist,digits.npz"], "source must be mnist, the path .*'digits.npz': no such file"),
         (["-g", "seed=1,2", "--workers", "0"], "workers must be a whole number of at least 1, got 0"),
         (["-g", "seed=1,2", "--workers", "two"], "workers must be a whole number of at least 1, got 'two'"),
         (["-g", "seed=1,2", "--output", ""], "output must be a folder, got ''"),
@@ -287,6 +296,19 @@ def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_do
     assert not any(_engine.is_done(run, lambda run: {}) for run in todo), "other parameters, other text"
 
 
+def test_a_run_on_a_folder_is_done_again_once_a_picture_has_changed(chapter, monkeypatch):
+    chapter()
+    paint("photos")
+    done = []
+    real = _engine.do
+    monkeypatch.setattr(_engine, "do", lambda todo, *rest, **options: (done.append(len(todo)), real(todo, *rest, **options)))
+    for change in (lambda: None, lambda: None, lambda: Image.new("L", (9, 8)).save("photos/red/0.png")):
+        change()
+        table = runs.sweep(1, {"seed": [0]}, "out", parameters={"source": "photos"}, progress=False)
+        assert list(table["state"]) == ["done"]
+    assert done == [1, 1], "the second time there was nothing to do"
+
+
 @pytest.mark.slow
 @posix
 def test_a_killed_kernel_is_tried_again_and_then_a_failed_row(chapter):
@@ -388,6 +410,26 @@ def test_a_killed_worker_costs_no_run_and_workers_need_no_common_folder(chapter,
     assert set(table["source"]) == {str(Path("digits.npz").absolute())}
     assert "convae-" not in Path("out", table.index[0]).read_text(), "no path of the worker's"
     assert not [path for number in (0, 1) for path in Path(tmp_path, f"w{number}").rglob("*.ipynb")]
+
+
+@pytest.mark.slow
+@posix
+def test_a_folder_of_pictures_travels_to_a_worker_and_the_record_tells_the_path_that_was_given(chapter, cluster, tmp_path):
+    paint("photos")
+    expected = data.load("photos")
+    record = "runs.record(found=repr(dataset), pixels=int(dataset.x_train.astype(int).sum()))"
+    chapter("from convae_nb import data, runs\nprint(source)\ndataset = data.load(source)", record, "if seed: data.load(source + '/red')")
+    table = runs.sweep(1, {"seed": [0, 1]}, "out", cluster({}), parameters={"source": "photos"}, progress=False)
+    given = str(tmp_path / "photos")
+    assert set(table["source"]) == {given}
+    assert table["found"].tolist() == [repr(expected)] * 2
+    assert table["pixels"].tolist() == [expected.x_train.astype(int).sum()] * 2
+    assert table["state"].tolist() == ["done", "failed"]
+    assert "photos/red must hold a picture to train on and one to test with" in table["reason"].iloc[1]
+    for name in contents():
+        text = Path("out", name).read_text()
+        assert "convae-" not in text, "no path of the worker's"
+        assert f"{given}\\n" in text
 
 
 @pytest.mark.slow
