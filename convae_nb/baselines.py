@@ -32,6 +32,7 @@ LEVELS = {
 _FILE = Path(__file__).with_name("files") / "denoisers.json"
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
 _EQUAL = 0.01  # dB
+_FITTED, _FITTED_SHAPE = ("ridge regression", "PCA, 256 numbers"), (28, 28, 1)  # what is fitted to digits
 # Ridge regression gains 0.14 dB from 10,000 to 20,000 digits, and 0.09 more up to 55,000 (gaussian, 0.5), for three times the time.
 _FITTING_DIGITS = 20_000
 # Recipes and chapters take seeds below 2**31: this noise is never that of a test.
@@ -239,8 +240,8 @@ def _non_local_means(images, condition, patch_distance, h):
 
 
 def _ridge_regression(images, condition, alpha):
-    if images.shape[1:] != (28, 28, 1):
-        raise ValueError(f"ridge regression is fitted to images of shape (28, 28, 1), got {images.shape[1:]}")
+    if images.shape[1:] != _FITTED_SHAPE:
+        raise ValueError(f"ridge regression is fitted to images of shape {_FITTED_SHAPE}, got {images.shape[1:]}")
     weights = _ridge(*condition, alpha)
     return (images.reshape(len(images), -1) @ weights[:-1] + weights[-1]).reshape(images.shape)
 
@@ -290,6 +291,32 @@ DENOISERS = {
         Denoiser("PCA, 256 numbers", _pca, {}),
     )
 }  # what denoises, by its name in tables and menus: filters, which know nothing of digits, and what is fitted to digits
+
+
+def suited_to(images):
+    """Choose those of `DENOISERS` that take such images: filters take any, what is fitted to digits takes 28x28 in grey alone.
+
+    Parameters
+    ----------
+    images : array, shape (batch, height, width[, channels])
+
+    Returns
+    -------
+    dict of str to Denoiser
+        By name, in the order of `DENOISERS`.
+
+    Raises
+    ------
+    data.DataError
+        If the images are not.
+
+    Examples
+    --------
+    >>> [name for name in DENOISERS if name not in suited_to(np.zeros((1, 32, 32, 3)))]
+    ['ridge regression', 'PCA, 256 numbers']
+    """
+    fits = data.as_images(images[:1]).shape[1:] == _FITTED_SHAPE
+    return {name: denoiser for name, denoiser in DENOISERS.items() if fits or name not in _FITTED}
 
 
 def tune():

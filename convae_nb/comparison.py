@@ -52,7 +52,7 @@ def compare(denoisers, images, conditions, *, seed=0, reference=None):
     denoisers : dict of str to callable
         ``denoise(noisy, *, kind, level)`` by name.
     images : array, shape (n, height, width[, channels])
-        Clean, of at least 11 pixels a side.
+        Clean.
     conditions : iterable of (kind, level)
         As in `noise.corrupt`.
     seed : int
@@ -66,15 +66,16 @@ def compare(denoisers, images, conditions, *, seed=0, reference=None):
         A row for each condition and denoiser, in their order: "kind", "level", "method", "PSNR" in dB and "SSIM", the means over the
         images, and "n", how many these are. With a reference also, for each of the two, "PSNR difference", the mean of the method's
         minus the reference's (above 0, the method is better), and "PSNR half-width", that of the difference's 95 % confidence
-        interval: 1.96 standard errors, as the normal distribution has it, so let n be some dozens. It is NaN for one image.
+        interval: 1.96 standard errors, as the normal distribution has it, so let n be some dozens. It is NaN for one image, and
+        SSIM is for images of fewer than 11 pixels a side.
 
     Raises
     ------
     data.DataError
         If the images are not.
     ValueError
-        If there is nothing to compare, a condition is not one of `noise.corrupt`, the reference is none of the denoisers, images are
-        too small for SSIM, or a denoiser gives images of another shape.
+        If there is nothing to compare, a condition is not one of `noise.corrupt`, the reference is none of the denoisers, or a
+        denoiser gives images of another shape.
 
     Examples
     --------
@@ -179,5 +180,5 @@ def _scores(denoise, images, noisy, kind, level):
         part = slice(start, start + _BATCH)
         # A copy: whatever a method does to it, the next one gets the same noise.
         clean, denoised = images[part], denoise(noisy[part].copy(), kind=kind, level=level)
-        tables.append(pd.DataFrame({"PSNR": metrics.psnr(clean, denoised), "SSIM": metrics.ssim(clean, denoised)}))
+        tables.append(metrics.scores(clean, denoised))
     return pd.concat(tables, ignore_index=True)

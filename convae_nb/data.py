@@ -143,6 +143,58 @@ def load(source="mnist", *, colour=None, size=None, fit="resize", limit=2_000_00
     return Dataset(**arrays)
 
 
+def first(dataset, count):
+    """Keep the first training images alone, with their labels, and everything else.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    count : int
+        At least 0; 0 keeps all, and so does a number larger than there are.
+
+    Returns
+    -------
+    Dataset
+
+    Examples
+    --------
+    >>> first(load(), 500)
+    Dataset(x_train: uint8 (500, 28, 28), y_train: uint8 (500,), x_test: uint8 (10000, 28, 28), y_test: uint8 (10000,))
+    """
+    kept = slice(count or None)
+    return dataclasses.replace(dataset, x_train=dataset.x_train[kept], y_train=None if dataset.y_train is None else dataset.y_train[kept])
+
+
+def labels(dataset):
+    """Give the label of every image, in words where the classes have names.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    dict of str to ndarray, shape (N,)
+        For "training" and "test". Images without labels are all of one class, "no label".
+
+    Examples
+    --------
+    >>> pictures = np.zeros((3, 8, 8), "uint8")
+    >>> labels(Dataset(pictures, np.array([1, 0, 1]), pictures[:1], None, classes=("cat", "dog")))
+    {'training': array(['dog', 'cat', 'dog'], dtype='<U3'), 'test': array(['no label'], dtype='<U8')}
+    """
+    found = {}
+    for part, images, known in (("training", dataset.x_train, dataset.y_train), ("test", dataset.x_test, dataset.y_test)):
+        if known is None:
+            known = np.full(len(images), "no label")
+        elif dataset.classes:
+            known = np.array(dataset.classes)[known]
+        elif known.dtype.kind == "f":
+            known = known.astype(str)  # a classifier would take a number such as 0.5 for a quantity
+        found[part] = known
+    return found
+
+
 def as_images(array):
     """Bring pictures to the one form that models, noise and metrics take; refuse what would be misread.
 

@@ -21,6 +21,7 @@ from convae_nb import baselines, data, metrics, models, noise, plots, pretrained
 from convae_nb._tensorflow import keras
 
 _MOST = 10  # digits shown at once
+_SHIPPED_SHAPE = (28, 28, 1)  # of the images that the shipped networks take
 _PAUSE = 0.005  # seconds from a change to its picture; drawing between the messages of a burst would hold up the last one
 _QUIET = 0.05  # seconds without a further change before a baseline, which may be slow, is asked
 _WIDEST, _LARGEST = 840, 4  # screen pixels of a row, ten digits three times as large as they are; and how often at most
@@ -45,9 +46,9 @@ def noise_explorer(images=None, model="original_denoiser"):
 
     Parameters
     ----------
-    images : array, optional
-        What to choose from: whatever `data.as_images` takes, at least 11 pixels a side, as SSIM needs. None takes the test digits of
-        MNIST, which can also be chosen by class.
+    images : array or data.Dataset, optional
+        What to choose from: whatever `data.as_images` takes; or the test images of a dataset, which can also be chosen by class if it
+        has labels. None takes the digits of MNIST.
     model : str or keras.Model
         One of `pretrained.NAMES`, where a recipe alone stands for its first seed, or a model from such images to logits, which the menu
         calls "yours".
@@ -61,7 +62,7 @@ def noise_explorer(images=None, model="original_denoiser"):
     data.DataError
         If the images are not.
     ValueError
-        If there is no such model, it does not fit the images, or they are too small.
+        If there is no such model, or it does not fit the images.
     """
     return NoiseExplorer(images, model)
 
@@ -90,11 +91,13 @@ class NoiseExplorer(widgets.VBox):
     def __init__(self, images, model):
         if not isinstance(model, str | keras.Model):
             raise ValueError(f"model must be one of pretrained.NAMES or a keras.Model, got {model!r}")
-        if images is None:
-            self._images, self._sets = _test_digits()
+        dataset = data.load() if images is None else images
+        if isinstance(dataset, data.Dataset):
+            self._images, classes = dataset.x_test, _classes(data.labels(dataset)["test"])
         else:
             data.as_images(images)  # refuses what is none
-            self._images, self._sets = np.asarray(images), {"the first ten": list(range(len(images)))[:_MOST]}
+            self._images, classes = np.asarray(images), {}
+        self._sets = classes or {"the first ten": list(range(len(self._images)))[:_MOST]}
         self._given = None if isinstance(model, str) else model
         self._curves = functools.lru_cache(maxsize=64)(self._measure_curves)
         self._lock = threading.RLock()  # JupyterLab has changes handled in a thread of their own
@@ -129,8 +132,10 @@ class NoiseExplorer(widgets.VBox):
         self._next = widgets.Button(description="new noise", tooltip="the same kind and level, with the next seed")
         first = _YOURS if self._given is not None else model if "/" in model else f"{model}/0"
         shipped = [name for name in pretrained.NAMES if name.split("/")[0].endswith("denoiser")]
+        if data.as_images(self._images[:1]).shape[1:] != _SHIPPED_SHAPE:
+            shipped = []
         self.model = make(widgets.Dropdown, options=list(dict.fromkeys([first, *shipped])), description="network")
-        self.baseline = make(widgets.Dropdown, options=[_NONE, *baselines.DENOISERS], description="baseline")
+        self.baseline = make(widgets.Dropdown, options=[_NONE, *baselines.suited_to(self._images)], description="baseline")
         self._meaning = widgets.HTML()
         self._follow_kind()
 
@@ -304,12 +309,10 @@ class NoiseExplorer(widgets.VBox):
         return bundle
 
 
-@functools.cache
-def _test_digits():
-    """The test digits of MNIST, and by name the places of those that are shown together."""
-    digits = data.load()
-    classes = {str(label): np.flatnonzero(digits.y_test == label)[:_MOST].tolist() for label in range(10)}
-    return digits.x_test, {"all ten": [places[0] for places in classes.values()], **classes}
+def _classes(labels):
+    """By name, the places of images that are shown together; none if all are of one class."""
+    classes = {str(label): np.flatnonzero(labels == label)[:_MOST].tolist() for label in np.unique(labels)}
+    return {"one of each": [places[0] for places in classes.values()][:_MOST], **classes} if len(classes) > 1 else {}
 
 
 @functools.cache
@@ -318,18 +321,19 @@ def _load(name):
 
 
 def _quality(clean, images):
-    return metrics.psnr(clean, images).mean(), metrics.ssim(clean, images).mean()
+    return tuple(metrics.scores(clean, images).mean())
 
 
 def _told(quality):
-    return "PSNR {:.2f} dB, SSIM {:.3f}".format(*quality)
+    signal, similarity = quality
+    return f"PSNR {signal:.2f} dB" + ("" if np.isnan(similarity) else f", SSIM {similarity:.3f}")
 
 
 def _png(images, signed=False):
     """The images side by side; signed ones, in [-1, 1], blue below zero and red above, as `plots.image_rows` draws them."""
     strip = np.concatenate(images, axis=1)
     if signed:
-        pixels = matplotlib.colormaps["RdBu_r"]((strip.mean(axis=-1) + 1) / 2, bytes=True)[..., :3]
+        pixels = matplotlib.colormaps["RdBu_r"]((plots._strongest(strip) + 1) / 2, bytes=True)[..., :3]
     else:
         pixels = np.rint(strip * 255).astype("uint8")
     file = io.BytesIO()

@@ -160,6 +160,33 @@ def ssim(images, others):
     return np.concatenate([_ssim(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts])
 
 
+def scores(images, others):
+    """Compute `psnr` and `ssim` of each image side by side.
+
+    Parameters
+    ----------
+    images, others : array, shape (batch, height, width[, channels])
+
+    Returns
+    -------
+    DataFrame
+        A row an image, and the columns "PSNR" in dB and "SSIM", which is NaN for images of fewer than 11 pixels a side.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or either are no images (`data.DataError`).
+
+    Examples
+    --------
+    >>> scores(np.full((1, 11, 11), 0.5), np.ones((1, 11, 11))).loc[0].round(2).to_dict()
+    {'PSNR': 6.02, 'SSIM': 0.8}
+    """
+    images, others = _pair(images, others)
+    similarities = ssim(images, others) if min(images.shape[1:3]) >= _WINDOW else math.nan
+    return pd.DataFrame({"PSNR": psnr(images, others), "SSIM": similarities})
+
+
 def _ssim(x, y):
     # In float64: in float32, TensorFlow's own is off by 1e-3 where bright images are flat, a small difference of large numbers.
     x, y = x.astype("float64"), y.astype("float64")
@@ -262,9 +289,7 @@ def evaluate(model, images, inputs=None):
         verdict = "not learned: the model's output is not finite"
     else:
         reconstructed = scipy.special.expit(logits)
-        signal = psnr(images, reconstructed).mean()
-        if min(images.shape[1:3]) >= _WINDOW:
-            similarity = ssim(images, reconstructed).mean()
+        signal, similarity = scores(images, reconstructed).mean()
         learned = loss < trivial_predictors(images).loc["mean image", "loss"]
         verdict = "learned" if learned else "not learned: no better than the mean image"
     row = {"loss": loss, "excess": loss - entropy_floor(images), "PSNR": signal, "SSIM": similarity}

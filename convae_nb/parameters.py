@@ -54,7 +54,9 @@ class Parameters(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     source: str = Field(
-        "mnist", min_length=1, description="where the images come from: mnist, or the path of a .npz file that data.load reads"
+        "mnist",
+        min_length=1,
+        description="where the images come from: mnist, or the path of a .npz file or a folder of pictures that data.load reads",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="what every random number of the chapter follows from, 0 to 2147483647")
     recipe: Annotated[str, _one_of(RECIPES)] = Field("fast_basic", description="how the network is trained, a name of training.RECIPES")
@@ -90,6 +92,8 @@ class Parameters(pydantic.BaseModel):
 def check(**values):
     """Refuse parameters that are outside the vocabulary: a chapter calls it with its own.
 
+    If these have a source other than MNIST, it prints a sentence: a chapter's words do not know of other images.
+
     Raises
     ------
     RefusedError
@@ -102,7 +106,8 @@ def check(**values):
     Traceback (most recent call last):
     convae_nb.parameters.RefusedError: there is no parameter 'epoch': did you mean 'epochs'? There are source, seed, ...
     """
-    Parameters(**values)
+    if Parameters(**values).source != "mnist":
+        print("The words here, and what is said of reference runs, are about the digits of MNIST; all else is about your images.")
 
 
 def parse(texts):

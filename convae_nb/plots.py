@@ -18,16 +18,21 @@ _DASHES = ["-", "--", "-.", ":"]
 
 def _show(axes, image, signed=False):
     """Draw one picture, (height, width[, channels]) in [0, 1], or a difference of two, in [-1, 1], without ticks."""
-    image = np.asarray(image)
+    image = np.asarray(image, dtype=float)  # matplotlib draws no colours from bool
     if signed:
         limits = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
-        image = image.mean(axis=-1) if image.ndim == 3 else image
+        image = _strongest(image) if image.ndim == 3 else image
     else:
         limits = {"cmap": "gray", "vmin": 0, "vmax": 1}
         image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
     drawn = axes.imshow(image, interpolation="nearest", **limits)
     axes.set(xticks=[], yticks=[])
     return drawn
+
+
+def _strongest(differences):
+    """Of the differences of colours, (…, channels), take the largest: in their mean too much red would hide too little green."""
+    return np.take_along_axis(differences, np.abs(differences).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
 def image(image):
@@ -45,7 +50,8 @@ def image(image):
     fig, axes = plt.subplots(figsize=(_WIDTH / 2, 3.2), layout="constrained")
     drawn = _show(axes, image)
     axes.set(xlabel="column", ylabel="row")
-    axes.set(xticks=range(0, image.shape[1], 4), yticks=range(0, image.shape[0], 4))
+    step = 4 * -(-max(image.shape[:2]) // 32)  # at most eight numbers, which leaves each its room
+    axes.set(xticks=range(0, image.shape[1], step), yticks=range(0, image.shape[0], step))
     if np.squeeze(image).ndim == 2:
         fig.colorbar(drawn, label="pixel value")
     plt.close(fig)
@@ -62,19 +68,20 @@ def image_rows(rows, *, notes=None, signed=()):
     notes : dict of str to sequence, optional
         Label to what stands under that row's pictures: a text or a number each.
     signed : collection of str
-        Labels of rows that hold differences, in [-1, 1]: blue is below zero, red above, white is zero.
+        Labels of rows that hold differences, in [-1, 1]: blue is below zero, red above, white is zero. Of a difference of colours
+        the channel in which it is largest is drawn.
 
     Returns
     -------
     Figure
     """
     notes = notes or {}
-    count = max(map(len, rows.values()))
-    side = _WIDTH / (count + 1)
+    count = max(1, *map(len, rows.values()))
+    side = min(1.5, _WIDTH / (count + 1))
     first = np.asarray(next(iter(rows.values())))
     height = side * first.shape[1] / first.shape[2]
     lines = [1 + max(str(note).count("\n") for note in notes[label]) for label in rows if len(notes.get(label, ()))]
-    size = _WIDTH, len(rows) * height + 0.15 * sum(lines) + 0.1
+    size = side * (count + 1), len(rows) * height + 0.15 * sum(lines) + 0.1
     fig, grid = plt.subplots(len(rows), count, figsize=size, squeeze=False, layout="constrained")
     fig.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for axes_row, (label, images) in zip(grid, rows.items(), strict=True):
@@ -83,6 +90,8 @@ def image_rows(rows, *, notes=None, signed=()):
                 axes.set_axis_off()
             else:
                 _show(axes, picture, signed=label in signed)
+        if not len(images):
+            axes_row[0].text(0.5, 0.5, f"{label}: none", ha="center", va="center", fontsize=9)
         axes_row[0].set_ylabel(label, rotation="horizontal", ha="right", va="center", fontsize=9)
         for axes, note in zip(axes_row, notes.get(label, ()), strict=False):
             axes.set_xlabel(note if isinstance(note, str) else f"{note:.3g}", fontsize=8)
@@ -131,7 +140,7 @@ def loss_curves(curves, *, levels=None):
     Parameters
     ----------
     curves : dict of str to sequence of float
-        Label to the loss of each epoch, in nats a pixel, the first epoch first.
+        Label to the loss of each epoch, in nats a pixel, the first epoch first. What has none is left out.
     levels : dict of str to float, optional
         Label to a loss that a curve is to be seen against.
 
@@ -142,6 +151,8 @@ def loss_curves(curves, *, levels=None):
     fig, axes = plt.subplots(figsize=(_WIDTH, 3.2), layout="constrained")
     styles = zip(itertools.cycle(_COLOURS), itertools.cycle("os^Dv"))
     for (label, losses), (colour, marker) in zip(curves.items(), styles, strict=False):
+        if not len(losses):
+            continue
         axes.plot(range(1, len(losses) + 1), losses, color=colour, marker=marker, markersize=4, label=label)
     for (label, level), dash in zip((levels or {}).items(), itertools.cycle(_DASHES[1:]), strict=False):
         axes.axhline(level, color="0.35", linestyle=dash, linewidth=1)
@@ -206,6 +217,8 @@ def bars(heights, *, xlabel, ylabel, log=False):
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.margins(x=0.01)
     axes.yaxis.set_major_formatter("{x:g}")  # 0.1, and not a power of ten
+    if log:
+        axes.yaxis.set_minor_formatter(plt.LogFormatter())
     plt.close(fig)
     return fig
 

@@ -111,6 +111,40 @@ def record(name):
         raise _damaged(path, name, error) from error
 
 
+def losses(name, source):
+    """Give the losses of a reference run, to be seen beside those of a run on the same images.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+    source : str
+        Where the other run's images come from, as `data.load` takes it. If that is not MNIST, there is no loss to compare with, and a
+        printed sentence says so.
+
+    Returns
+    -------
+    list of float
+        In nats a pixel, an epoch each.
+
+    Raises
+    ------
+    ValueError
+        As `record` does.
+
+    Examples
+    --------
+    >>> len(losses("original_basic", "mnist")), losses("original_basic", "photos")
+    The reference runs learned from MNIST: for other images there is none to compare with.
+    (20, [])
+    """
+    found = record(name)["history"]["loss"]
+    if source == "mnist":
+        return found
+    print("The reference runs learned from MNIST: for other images there is none to compare with.")
+    return []
+
+
 def recipe_of(name):
     """Give the recipe of a reference run: that of its name, with its seed and with the peak rate that was chosen for its decoder.
 

@@ -11,6 +11,7 @@ import glob
 import hashlib
 import itertools
 import json
+import math
 import os
 import sys
 import tempfile
@@ -234,20 +235,24 @@ def record(**results):
     Parameters
     ----------
     **results : float, int, bool or str
-        By name; NumPy scalars serve too. Of results of the same name the last one holds.
+        By name; NumPy scalars serve too. Of results of the same name the last one holds. What is NaN could not be measured, as SSIM of
+        small images: it is shown as such, and not stored.
 
     Raises
     ------
     ValueError
-        If a value is of another type or not finite, or a name means a parameter or a column of `collect` already.
+        If a value is of another type or infinite, or a name means a parameter or a column of `collect` already.
     """
     import numpy as np
     import pandas as pd
     from IPython.display import display
 
-    results = _records.valid({name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()})
+    results = {name: value.item() if isinstance(value, np.generic) else value for name, value in results.items()}
+    missing = [name for name, value in results.items() if isinstance(value, float) and math.isnan(value)]
+    results = _records.valid(results | dict.fromkeys(missing, "not measured"))
     table = pd.DataFrame({"measured": map(_records.shown, results.values())}, index=list(results))
-    display({RESULTS: {"version": 1, "results": results}, "text/html": table.to_html(), "text/plain": table.to_string()}, raw=True)
+    stored = {"version": 1, "results": {name: value for name, value in results.items() if name not in missing}}
+    display({RESULTS: stored, "text/html": table.to_html(), "text/plain": table.to_string()}, raw=True)
 
 
 def collect(folder):

@@ -243,6 +243,16 @@ def test_what_is_fitted_to_digits_refuses_other_shapes(name, shape):
         baselines.DENOISERS[name](random_images(*shape), kind="gaussian", level=0.5)
 
 
+def test_what_suits_images_takes_them_and_the_rest_does_not():
+    for shape in [(2, 28, 28), (2, 28, 28, 1), (2, 28, 28, 3), (2, 8, 8), (2, 27, 31, 3)]:
+        images, suited = random_images(*shape), baselines.suited_to(random_images(*shape))
+        for name in suited:
+            assert suited[name](images, kind="gaussian", level=0.5).shape[:3] == shape[:3]
+        for name in baselines.DENOISERS.keys() - suited.keys():
+            with pytest.raises(ValueError, match="is fitted to images of shape"):
+                baselines.DENOISERS[name](images, kind="gaussian", level=0.5)
+
+
 def test_fitting_and_tuning_take_noise_that_no_chapter_can_ask_for():
     assert baselines._FITTING_SEED != baselines._TUNING_SEED
     for seed in (baselines._FITTING_SEED, baselines._TUNING_SEED):

@@ -197,7 +197,7 @@ def test_the_level_follows_the_kind_and_keeps_its_place_in_the_range(explored, k
 
 
 def test_the_first_state_is_one_digit_of_each_class_under_the_noise_that_the_denoiser_learned_on(explored):
-    assert (explored.digits.value, explored.kind.value, explored.level.value, explored.seed.value) == ("all ten", "gaussian", 0.5, 0)
+    assert (explored.digits.value, explored.kind.value, explored.level.value, explored.seed.value) == ("one of each", "gaussian", 0.5, 0)
     assert explored.baseline.value == "none"
     assert DIGITS.y_test[FIRSTS].tolist() == list(range(10))
     np.testing.assert_array_equal(pixels(explored, "clean"), np.concatenate(DIGITS.x_test[FIRSTS], axis=1))
@@ -316,15 +316,24 @@ def test_images_of_ones_own_are_chosen_by_index_and_keep_their_colours(asked):
     np.testing.assert_array_equal(pixels(explored, "clean"), images[11])
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_dataset_is_explored_on_its_test_images_and_by_class_if_it_has_labels(labelled):
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 9), dtype="uint8")
+    labels = np.array([1, 0] * 6) if labelled else None
+    dataset = data.Dataset(images[:2], None, images, labels, ("cats", "dogs") if labelled else None)
+    explored = explorer.noise_explorer(dataset, models.build_autoencoder((4,), image_shape=(8, 9, 1)))
+    assert explored.digits.options == (("one of each", "cats", "dogs", "by index") if labelled else ("the first ten", "by index"))
+    np.testing.assert_array_equal(pixels(explored, "clean"), np.concatenate(images[[1, 0]] if labelled else images[:10], axis=1))
+    assert explored.model.options == ("yours",)
+    assert "ridge regression" not in explored.baseline.options
+    assert explored.notes["network"].value.endswith(" dB"), "8 pixels are too few for SSIM"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"model": None}, r"model must be one of pretrained.NAMES or a keras.Model, got None"),
         ({"model": "fast_basick"}, "there is no reference run .*did you mean 'fast_basic/"),
-        (
-            {"images": np.zeros((3, 9, 9)), "model": models.build_autoencoder((2,), image_shape=(9, 9, 1))},
-            "at least 11 pixels a side, got 9x9",
-        ),
         ({"images": np.full((3, 28, 28), 7.5), "model": "fast_basic"}, "images of floats must lie in"),
         ({"images": np.zeros((3, 28, 28, 3)), "model": "fast_basic"}, r"the model takes images of shape \(28, 28, 1\), got \(28, 28, 3\)"),
     ],

@@ -13,6 +13,7 @@ ORDER = [
     *("_names", "_whole", "_progress", "_checks", "_split", "_archive", "_pictures", "data"),
     *("_tensorflow", "noise", "layers", "models", "metrics", "checkerboard", "baselines"),
     *("_checkpoint", "_graph_noise", "_recipes", "_processor", "training", "decoders", "pretrained", "comparison", "code_sizes"),
+    "reading",
     *("plots", "frames", "explorer", "parameters"),
     *("_notebook", "_source", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
 ]

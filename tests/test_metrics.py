@@ -148,6 +148,16 @@ def test_logits_of_another_shape_are_refused():
         metrics.binary_cross_entropy(random_images(2, 3, 4), np.zeros((2, 4, 3, 1)))
 
 
+def test_scores_are_psnr_and_ssim_and_leave_ssim_out_where_images_are_too_small():
+    images, others = random_images(3, 12, 11, 3), random_images(3, 12, 11, 3, seed=1)
+    table = metrics.scores(images, others)
+    np.testing.assert_array_equal(table["PSNR"], metrics.psnr(images, others))
+    np.testing.assert_array_equal(table["SSIM"], metrics.ssim(images, others))
+    small = metrics.scores(images[:, :10], others[:, :10])
+    np.testing.assert_array_equal(small["PSNR"], metrics.psnr(images[:, :10], others[:, :10]))
+    assert small["SSIM"].isna().all()
+
+
 def test_images_too_small_for_ssim_are_refused():
     with pytest.raises(ValueError, match="SSIM needs images of at least 11 pixels a side, got 11x10"):
         metrics.ssim(random_images(1, 11, 10), random_images(1, 11, 10))

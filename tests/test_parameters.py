@@ -83,6 +83,16 @@ def test_the_level_is_limited_by_the_kind_that_it_comes_with():
         parameters.check(noise_kind="salt_and_pepper", noise_level=1.1)
 
 
+def test_whoever_brings_other_images_is_told_once_that_the_words_are_about_digits(capsys):
+    parameters.check(source="mnist", seed=3)
+    parameters.check(seed=3)
+    assert capsys.readouterr().out == ""
+    parameters.check(source="photos", seed=3)
+    (sentence,) = capsys.readouterr().out.splitlines()
+    assert "MNIST" in sentence
+    assert sentence.endswith("your images.")
+
+
 def test_parameters_do_not_change_once_made():
     with pytest.raises(ValueError, match="frozen"):
         Parameters().seed = 1

@@ -85,6 +85,36 @@ def test_colour_images_keep_their_colours():
         np.testing.assert_array_equal(drawn.get_array(), expected)
 
 
+def test_the_difference_of_a_colour_is_that_of_its_channel_with_the_largest():
+    differences = np.array([[[0.4, -0.1, -0.3], [0.1, -0.5, 0.4], [0.0, 0.0, 0.0]]])
+    (drawn,) = pictures(plots.image_rows({"error": differences[None]}, signed=["error"]))
+    np.testing.assert_array_equal(drawn.get_array(), [[0.4, -0.5, 0.0]])
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 64, 48, 3), (1, 31, 27), (12, 20, 64, 1)])
+def test_pictures_of_any_size_are_drawn_with_square_pixels(shape):
+    figure = plots.image_rows({"some": np.zeros(shape), "where": np.zeros(shape, bool)})
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        box = axes.get_window_extent()
+        assert box.height / box.width == pytest.approx(shape[1] / shape[2], rel=0.01)
+    assert figure.get_figwidth() <= 7.5
+
+
+def test_a_row_without_pictures_says_so():
+    assert texts(plots.image_rows({"changed": DIM[:0]})) == ["changed: none", "changed"]
+
+
+def test_a_large_picture_has_no_more_numbers_on_its_axes_than_have_room():
+    for side, step in ((28, 4), (32, 4), (64, 8), (512, 64)):
+        assert plots.image(np.zeros((side, 9))).axes[0].get_yticks().tolist() == list(range(0, side, step))
+
+
+def test_a_curve_without_an_epoch_is_left_out():
+    figure = plots.loss_curves({"this run": [0.3, 0.2], "the reference": []})
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["this run"]
+
+
 def test_rows_are_labelled_once_and_notes_stand_below_their_pictures():
     figure = plots.image_rows({"digits": DIM, "few": DIM[:1]}, notes={"few": [12.345]})
     assert sorted(texts(figure)) == ["12.3", "digits", "few"]

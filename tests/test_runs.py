@@ -339,7 +339,7 @@ def test_a_notebook_that_must_not_be_stored_stays_as_it_was(write, source, messa
     assert list(Path("notebooks").iterdir()) == [chapter]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("nan"), None, [1], np.ones(2), Path("x")])
+@pytest.mark.parametrize("value", [float("inf"), np.float32("-inf"), None, [1], np.ones(2), Path("x")])
 def test_a_result_that_json_cannot_hold_is_refused(value):
     with pytest.raises(ValueError, match="result loss must be a finite number, a bool or a str, got"):
         runs.record(loss=value)
@@ -348,6 +348,19 @@ def test_a_result_that_json_cannot_hold_is_refused(value):
 def test_a_whole_number_that_no_column_holds_is_refused():
     with pytest.raises(ValueError, match="result loss must be a whole number of at most 64 bits, got 9223372036854775808"):
         runs.record(loss=2**63)
+
+
+def test_what_could_not_be_measured_is_shown_as_such_and_left_out_of_the_record(write):
+    cell = "import numpy as np\nfrom convae_nb import runs\nruns.record(loss=0.5, ssim=np.float32('nan'), digits=3)"
+    write("01_small.ipynb", "seed: int = 0  # seed", cell)
+    runs.execute(1, {}, "out/run.ipynb")
+    row = runs.collect("out").loc["run.ipynb"]
+    assert (row["loss"], row["digits"]) == (0.5, 3)
+    assert "ssim" not in row
+    (output,) = outputs("out/run.ipynb")
+    assert output.data["text/plain"].split() == ["measured", "loss", "0.5", "ssim", "not", "measured", "digits", "3"]
+    with pytest.raises(ValueError, match="must not be called 'seed'"):
+        runs.record(seed=float("nan"))
 
 
 @pytest.mark.parametrize("name", ["seed", "state"])
