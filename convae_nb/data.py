@@ -190,7 +190,8 @@ def labels(dataset):
         elif dataset.classes:
             known = np.array(dataset.classes)[known]
         elif known.dtype.kind == "f":
-            known = known.astype(str)  # a classifier would take a number such as 0.5 for a quantity
+            # A classifier would take a number such as 0.5 for a quantity.
+            known = known.astype(int if np.array_equal(known, np.rint(known)) else str)
         found[part] = known
     return found
 

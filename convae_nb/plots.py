@@ -79,7 +79,7 @@ def image_rows(rows, *, notes=None, signed=()):
     count = max(1, *map(len, rows.values()))
     side = min(1.5, _WIDTH / (count + 1))
     first = np.asarray(next(iter(rows.values())))
-    height = side * first.shape[1] / first.shape[2]
+    height = side * first.shape[1] / first.shape[2] if any(map(len, rows.values())) else 0.3  # a line of text
     lines = [1 + max(str(note).count("\n") for note in notes[label]) for label in rows if len(notes.get(label, ()))]
     size = side * (count + 1), len(rows) * height + 0.15 * sum(lines) + 0.1
     fig, grid = plt.subplots(len(rows), count, figsize=size, squeeze=False, layout="constrained")

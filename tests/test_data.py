@@ -451,3 +451,26 @@ def test_what_would_be_misread_is_refused(array, message):
 )
 def test_the_cures_give_black_and_white(array, cure):
     np.testing.assert_array_equal(data.as_images(cure(array)).ravel(), [0, 1])
+
+
+def test_labels_are_names_where_classes_have_some_and_one_class_where_there_are_none():
+    pictures = np.zeros((3, 8, 8), "uint8")
+
+    def labels(y, classes=None):
+        return data.labels(data.Dataset(pictures, y, pictures, None, classes))["training"].tolist()
+
+    assert labels(np.array([1, 0, 1]), ("cat", "dog")) == ["dog", "cat", "dog"]
+    assert labels(np.array(["b", "a", "b"])) == ["b", "a", "b"]
+    assert labels(np.array([2.0, 0.0, 2.0])) == [2, 0, 2]
+    assert labels(np.array([0.5, np.nan, 2.0])) == ["0.5", "nan", "2.0"]
+    assert labels(None) == ["no label"] * 3
+
+
+@pytest.mark.parametrize(("count", "kept"), [(0, 3), (2, 2), (5, 3)])
+def test_the_first_images_are_kept_with_their_labels_if_there_are_any(count, kept):
+    pictures, classes = np.arange(3 * 64, dtype="uint8").reshape(3, 8, 8), ("cat", "dog")
+    first = data.first(data.Dataset(pictures, np.array([1, 0, 1]), pictures, np.array([0, 0, 1]), classes), count)
+    np.testing.assert_array_equal(first.x_train, pictures[:kept])
+    assert first.y_train.tolist() == [1, 0, 1][:kept]
+    assert (len(first.x_test), len(first.y_test), first.classes) == (3, 3, classes)
+    assert data.first(data.Dataset(pictures, None, pictures, None), count).y_train is None

@@ -41,6 +41,14 @@ def test_a_probe_takes_the_candidate_that_reads_the_held_out_images_best():
     assert right["nothing"].mean() == 0.5
 
 
+def test_a_candidate_that_knows_what_it_has_seen_by_heart_is_not_taken_for_that():
+    numbered = np.arange(20, dtype="uint8")[:, None, None] * np.ones((1, 8, 8), "uint8")
+    dataset = data.Dataset(numbered, np.array([0, 1] * 5 + [0] * 10), numbered[-4:], np.zeros(4))
+    by_heart, constant = neighbors.KNeighborsClassifier(1), dummy.DummyClassifier(strategy="constant", constant=0)
+    right = reading.probe([by_heart, constant], dataset, {"number": lambda images: images[:, 0, 0]}, count=10)
+    assert right["number"].all(), "the nearest one, 9, is of the other class"
+
+
 @pytest.mark.parametrize(
     "dataset",
     [
