@@ -33,7 +33,7 @@ def answers(readers, dataset, pictures, *, count):
     if known is None:
         names = pd.MultiIndex.from_product([readers, pictures])
         return pd.DataFrame(columns=names, dtype=object), pd.DataFrame(columns=names, dtype=bool)
-    pixels = _flat(data.as_images(dataset.x_train[:count]))
+    pixels = _flat(dataset.x_train[:count] / 255)
     read = {}
     for name, reader in readers.items():
         reader.fit(pixels, known)
