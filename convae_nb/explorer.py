@@ -13,11 +13,9 @@ import re
 import threading
 
 import ipywidgets as widgets
-import matplotlib
 import numpy as np
-from PIL import Image
 
-from convae_nb import baselines, data, metrics, models, noise, plots, pretrained
+from convae_nb import _explorer_pictures, baselines, data, metrics, models, noise, plots, pretrained
 from convae_nb._tensorflow import keras
 
 _MOST = 10  # digits shown at once
@@ -26,13 +24,8 @@ _PAUSE = 0.005  # seconds from a change to its picture; drawing between the mess
 _QUIET = 0.05  # seconds without a further change before a baseline, which may be slow, is asked
 _WIDEST, _LARGEST = 840, 4  # screen pixels of a row, ten digits three times as large as they are; and how often at most
 _LEVELS = 21  # points of a curve
-_TOP = 40  # dB, where its axis ends
 _NONE, _YOURS, _BY_INDEX = "none", "yours", "by index"
 _TITLES = {"clean": "clean", "noisy": "noisy", "network": "network", "baseline": "baseline", "error": "network minus clean"}
-_LINES = {
-    "network": ("stroke: #3f90da; stroke-width: 2; fill: #3f90da", "none"),
-    "noisy": ("stroke: #a96b59; stroke-width: 2; fill: white", "5 4"),
-}
 _STYLE = """<style>
 .convae-explorer, .convae-explorer .widget-box { overflow: visible; }
 .convae-explorer .widget-html-content { line-height: 1.35; }
@@ -186,7 +179,7 @@ class NoiseExplorer(widgets.VBox):
         self._blank_baseline()  # the last one's picture does not stand under the new one's name
 
     def _blank_baseline(self):
-        self.rows["baseline"].value = _png(np.ones_like(self._shown["clean"]))
+        self.rows["baseline"].value = _explorer_pictures.png(np.ones_like(self._shown["clean"]))
 
     def _changed(self, _):
         try:
@@ -225,14 +218,14 @@ class NoiseExplorer(widgets.VBox):
         noisy = noise.corrupt(clean, kind, level, seed)
         network = models.reconstruct(self._network(model), noisy)
         quality = {"noisy": _quality(clean, noisy), "network": _quality(clean, network)}
-        curve = _svg(*self._curves(tuple(places), kind, seed, model), level, quality, self.level.description)
+        curve = _explorer_pictures.curve(*self._curves(tuple(places), kind, seed, model), level, quality, self.level.description)
 
         # What can fail is done: the page shows one state, the old one or the new one.
         self._shown = {"clean": clean, "noisy": noisy, "network": network, "error": network - clean}
         self._noise = {"kind": kind, "level": level}
         self._enlarge(*clean.shape[:3])
         for name, images in self._shown.items():
-            self.rows[name].value = _png(images, signed=name == "error")
+            self.rows[name].value = _explorer_pictures.png(images, signed=name == "error")
         self._note("clean", f"{len(clean)} pictures" if len(clean) > 1 else "one picture")
         for name, values in quality.items():
             self._note(name, _told(values))
@@ -252,7 +245,7 @@ class NoiseExplorer(widgets.VBox):
             self._note("baseline", "not drawn")
             raise
         self._shown["baseline"] = images
-        self.rows["baseline"].value = _png(images)
+        self.rows["baseline"].value = _explorer_pictures.png(images)
         self._note("baseline", _told(quality))
 
     def _note(self, name, text):
@@ -327,53 +320,3 @@ def _quality(clean, images):
 def _told(quality):
     signal, similarity = quality
     return f"PSNR {signal:.2f} dB" + ("" if np.isnan(similarity) else f", SSIM {similarity:.3f}")
-
-
-def _png(images, signed=False):
-    """The images side by side; signed ones, in [-1, 1], blue below zero and red above, as `plots.image_rows` draws them."""
-    strip = np.concatenate(images, axis=1)
-    if signed:
-        pixels = matplotlib.colormaps["RdBu_r"]((plots._strongest(strip) + 1) / 2, bytes=True)[..., :3]
-    else:
-        pixels = np.rint(strip * 255).astype("uint8")
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "png", compress_level=1)
-    return file.getvalue()
-
-
-def _svg(levels, curves, level, quality, name):
-    """PSNR against level with the present one marked, as SVG: Matplotlib would need longer than all the rest of a move."""
-    left, top, width, height = 44, 12, 330, 130  # of the axes, in units of the drawing
-
-    def x(level):
-        return round(left + width * (level - levels[0]) / (levels[-1] - levels[0]), 1)
-
-    def y(psnr):
-        return round(top + height * (1 - psnr / _TOP), 1)
-
-    axes = "".join(
-        f'<path d="M{left} {y(psnr)}h{width}" stroke="currentColor" opacity=".2"/>'
-        f'<text x="{left - 6}" y="{y(psnr) + 4}" text-anchor="end">{psnr}</text>'
-        for psnr in range(0, _TOP + 1, 10)
-    )
-    for at in np.linspace(levels[0], levels[-1], 5):
-        axes += f'<text x="{x(at)}" y="{top + height + 16}" text-anchor="middle">{at:g}</text>'
-    axes += f'<text x="{left + width / 2}" y="{top + height + 34}" text-anchor="middle">{html.escape(name)}</text>'
-    axes += f'<text transform="translate(12 {top + height / 2}) rotate(-90)" text-anchor="middle">PSNR (dB)</text>'
-    lines = legend = ""
-    for i, (row, (style, dash)) in enumerate(_LINES.items()):
-        psnr, _ = quality[row]
-        points = " ".join(f"{x(at)},{y(value)}" for at, value in zip(levels, curves[row], strict=True))
-        line, dot = f'style="{style}; fill: none" stroke-dasharray="{dash}"', f'r="5" style="{style}"'
-        lines += f'<polyline points="{points}" {line}/><circle cx="{x(level)}" cy="{y(psnr)}" {dot}/>'
-        right, middle = left + width + 14, top + 20 + 24 * i
-        legend += f'<path d="M{right} {middle}h34" {line}/><circle cx="{right + 17}" cy="{middle}" {dot}/>'
-        legend += f'<text x="{right + 42}" y="{middle + 4}">{row} {psnr:.1f} dB</text>'
-    told = f"PSNR against level: at {name} {level:g}, noisy {quality['noisy'][0]:.1f} dB, network {quality['network'][0]:.1f} dB"
-    size, style = f"{left + width + 160} {top + height + 40}", "width: 100%; max-width: 580px"
-    # The inner drawing cuts off what is above the axes, but for a point on their edge.
-    return (
-        f'<svg viewBox="0 0 {size}" style="{style}" font-size="12" fill="currentColor" role="img" aria-label="{html.escape(told)}">'
-        f'{axes}{legend}<svg y="{top - 7}" width="{left + width + 7}" height="{height + 14}">'
-        f'<g transform="translate(0 {7 - top})">{lines}</g></svg></svg>'
-    )

@@ -4,21 +4,18 @@ papermill keeps a run's parameters and seconds in the notebook, `record` its res
 table. The notebook libraries and Dask take seconds to import: the functions that need one bring it in, after all that can be refused.
 """
 
-import ast
 import contextlib
 import functools
-import glob
-import hashlib
-import itertools
 import json
 import math
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from convae_nb import _comparing, _engine, _execution, _notebook, _records, _source
-from convae_nb.parameters import Parameters, RefusedError, closest
+from convae_nb import _chapters, _comparing, _engine, _execution, _notebook, _records
+from convae_nb._chapters import find as find
+from convae_nb._chapters import notebooks as notebooks
+from convae_nb.parameters import RefusedError
 
 RESULTS = _records.RESULTS
 COLUMNS = _records.COLUMNS  # of `collect`, before parameters and results
@@ -26,58 +23,6 @@ COLUMNS = _records.COLUMNS  # of `collect`, before parameters and results
 
 class RunError(RuntimeError):
     """A notebook was started and did not come through; one line says where and why."""
-
-
-def find(chapter):
-    """Find a chapter's file.
-
-    Parameters
-    ----------
-    chapter : int, str or Path
-        A number (4) or a stem (04_denoising), looked up in ./notebooks and then in the checkout that holds the package; or a path.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    RefusedError
-        If that is no notebook, or more than one.
-    """
-    name = str(chapter)
-    if name.endswith(".ipynb") or Path(name).name != name:
-        if not os.path.isfile(name):  # Path.is_file raises where a name is too long
-            raise RefusedError(f"chapter must be a number, a stem or a file, got {name!r}: there is no such file")
-        return Path(name)
-    first, *others = notebooks(f"{name.zfill(2)}_*.ipynb" if name.isdecimal() else f"{glob.escape(name)}.ipynb")
-    if others:
-        raise RefusedError(f"chapter must be one notebook, got {name!r}: give the stem, as {first.stem} or {others[0].stem}")
-    return first
-
-
-def notebooks(*patterns):
-    """List the notebooks that match, in ./notebooks or else in the checkout that holds the package.
-
-    Parameters
-    ----------
-    *patterns : str
-        Such as ``0[1-9]_*.ipynb``, the chapters; each one's matches are sorted.
-
-    Returns
-    -------
-    list of Path
-
-    Raises
-    ------
-    RefusedError
-        If there are none.
-    """
-    folders = Path("notebooks"), Path(__file__).parents[1] / "notebooks"
-    for folder in folders:
-        if found := [path for pattern in patterns for path in sorted(folder.glob(pattern))]:
-            return found
-    raise RefusedError(f"there is no notebook {' or '.join(patterns)} in {folders[0]} or {folders[1]}")
 
 
 def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT, bar=None):
@@ -108,8 +53,8 @@ def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT
         If a cell or a widget fails, a cell takes too long, or the kernel dies; the notebook is written, with the error in it.
     """
     path, output = find(chapter), Path(output)
-    notebook, defaults = _chapter(path)
-    values = _checked(path, defaults, parameters)
+    notebook, defaults = _chapters.read(path)
+    values = _chapters.checked(path, defaults, parameters)
     _writable(output.parent, output)
     if output.exists() and (output.samefile(path) or not _notebook.is_run(output)):
         raise RefusedError(f"output must be a new file or that of an earlier run, got {str(output)!r}: choose another name")
@@ -168,8 +113,9 @@ def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=Non
         fails raises nothing: its row says why.
     """
     path, output = find(chapter), Path(output)
-    notebook, defaults = _chapter(path)
-    runs = _combinations(path, defaults, grid, parameters or {}, output)
+    notebook, defaults = _chapters.read(path)
+    points = _chapters.combinations(path, defaults, grid, parameters or {})
+    runs = [_engine.Run(output / f"{path.stem}-{digest}.ipynb", values) for digest, values in points.items()]
     if not (workers is None or (isinstance(workers, int) and not isinstance(workers, bool) and workers >= 1)):
         raise RefusedError(f"workers must be a whole number of at least 1, got {workers!r}")
     _writable(output, output)
@@ -330,62 +276,6 @@ def _progress(total, done, wanted):
                 bar.refresh()
 
         yield report
-
-
-def _chapter(path):
-    """A chapter, and its own defaults, read from the cell tagged ``parameters``."""
-    defaults = {}
-    try:
-        notebook = _notebook.read(path)
-        for cell in _notebook.code_cells(notebook):
-            if "parameters" in cell["metadata"].get("tags", []):
-                for node in ast.parse("".join(cell["source"])).body:
-                    if isinstance(node, ast.AnnAssign):
-                        defaults[node.target.id] = ast.literal_eval(node.value)
-    except (*_notebook.UNREADABLE, SyntaxError) as error:
-        raise RefusedError(f"{path} must be a notebook with a readable parameters cell, got {error!r}") from None
-    try:
-        Parameters(**defaults)
-    except RefusedError as error:
-        raise RefusedError(f"{path} must have parameters of `parameters.Parameters` in its parameters cell: {error}") from None
-    return notebook, defaults
-
-
-def _checked(path, defaults, given):
-    """All parameters of a chapter: its own defaults, and those given instead."""
-    for name in given:
-        if name not in defaults:
-            found = closest(name, defaults) if defaults else "its cell that is tagged parameters has no line such as seed: int = 0"
-            raise RefusedError(f"{path.stem} has no parameter {name!r}: {found}")
-    values = Parameters(**(defaults | given))
-    values = {name: getattr(values, name) for name in defaults}
-    if "source" in values:
-        values["source"] = _source.absolute(values["source"])
-    return values
-
-
-def _combinations(path, defaults, grid, parameters, output):
-    """The runs of a grid, each checked."""
-    columns = {}
-    for name, options in grid.items():
-        if isinstance(options, str) or not hasattr(options, "__iter__"):
-            raise RefusedError(f"grid must hold a list of values for each name, got {options!r} for {name}")
-        columns[name] = [option.item() if hasattr(option, "item") else option for option in options]  # NumPy's scalars
-        if not columns[name]:
-            raise RefusedError(f"grid must hold at least one value for each name, got none for {name}")
-        if name in parameters:
-            raise RefusedError(f"{name} is given twice, for the grid and for all runs")
-        for option in columns[name]:  # one by one first: of many combinations the first that is refused may come late
-            if name not in ("noise_kind", "noise_level"):
-                _checked(path, defaults, parameters | {name: option})
-    runs = {}
-    for point in itertools.product(*columns.values()):
-        values = _checked(path, defaults, parameters | dict(zip(columns, point, strict=True)))
-        digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-        if digest in runs:
-            raise RefusedError(f"grid must not hold a value twice, got two runs with {dict(zip(columns, point, strict=True))}")
-        runs[digest] = _engine.Run(output / f"{path.stem}-{digest}.ipynb", values)
-    return list(runs.values())
 
 
 def _writable(folder, output):

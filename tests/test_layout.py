@@ -14,8 +14,9 @@ ORDER = [
     *("_tensorflow", "noise", "layers", "models", "metrics", "checkerboard", "baselines"),
     *("_checkpoint", "_graph_noise", "_recipes", "_processor", "training", "decoders", "pretrained", "comparison", "code_sizes"),
     "reading",
-    *("plots", "frames", "explorer", "parameters"),
-    *("_notebook", "_source", "_execution", "_records", "_comparing", "_engine", "runs", "__main__"),
+    *("_figure_style", "_figures_of_pictures", "_figures_of_networks", "_figures_of_numbers", "plots", "frames"),
+    *("_explorer_pictures", "explorer", "parameters"),
+    *("_notebook", "_source", "_execution", "_records", "_comparing", "_engine", "_chapters", "runs", "__main__"),
 ]
 LIGHT = ["data", "parameters", "runs"]  # must answer at once: they import no TensorFlow
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
