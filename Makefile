@@ -33,13 +33,16 @@ bench: .venv/installed  ## measure speed beside other ways to compute the same: 
 images: .venv/installed-dev  ## draw the pictures of the README
 	.venv/bin/python images/make.py
 
+book: .venv/installed-dev  ## build chapters, reference and what else there is to read into build/book/
+	.venv/bin/python book/make.py
+
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
 pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: make pins UPGRADE=--upgrade
 	.venv/bin/python -m pip install uv
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run lab app test test-all notebooks reference bench images pins
+.PHONY: help run lab app test test-all notebooks reference bench images book pins
 
 .venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	.venv/bin/python -m pip install -r requirements.txt

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from convae_nb import data, noise
 
+#: What the denoisers are tuned to and compared at, by kind of noise.
 LEVELS = {
     "gaussian": (0.1, 0.25, 0.5, 1.0),
     "speckle": (0.25, 0.5, 1.0),
@@ -27,7 +28,7 @@ LEVELS = {
     "poisson": (0.25, 0.5, 1.0),
     "blur": (1.0, 2.0, 3.0),
     "occlusion": (0.25, 0.5, 0.75),
-}  # what the denoisers are tuned to and compared at, by kind of noise
+}
 
 _FILE = Path(__file__).with_name("files") / "denoisers.json"
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
@@ -277,6 +278,7 @@ def _digits_codec():
 
 # Grids of filters start at what does nothing, that of ridge regression at much penalty; it ends where float64 still solves without
 # loss. Patches are sought no further than 7 pixels away: 11 gains a tenth of a dB or two, for three times the time.
+#: What denoises, by its name in tables and menus: filters, which know nothing of digits, and what is fitted to digits.
 DENOISERS = {
     denoiser.name: denoiser
     for denoiser in (
@@ -290,7 +292,7 @@ DENOISERS = {
         Denoiser("ridge regression", _ridge_regression, {"alpha": [10.0**power for power in range(4, -9, -1)]}),
         Denoiser("PCA, 256 numbers", _pca, {}),
     )
-}  # what denoises, by its name in tables and menus: filters, which know nothing of digits, and what is fitted to digits
+}
 
 
 def suited_to(images):

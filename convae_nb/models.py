@@ -47,7 +47,7 @@ def _cropped(maps, target_size, name):
     return maps
 
 
-# The ways up by 2. Each takes feature maps to `filters` maps of exactly `target_size`; `options` are those of a Keras layer.
+#: The ways up by 2, by name. Each takes feature maps to `filters` maps of exactly ``target_size``; ``options`` are those of a Keras layer.
 DECODERS = {
     "nearest": _nearest,  # nearest-neighbour resize, then convolution
     "bilinear": _bilinear,  # bilinear resize (half-pixel centres), then convolution

@@ -113,6 +113,7 @@ def _occlusion(image, level, rng):
     return occluded
 
 
+#: What the level of each kind means, its unit and its range, by the kind's name: a `Kind` each.
 KINDS = {
     "gaussian": Kind("standard deviation of what is added, before clipping", "white = 1", 0.0, 2.0, _gaussian),
     "speckle": Kind("standard deviation of what is added, before clipping", "the pixel's own brightness = 1", 0.0, 2.0, _speckle),

@@ -14,8 +14,11 @@ from pydantic import Field
 from convae_nb._names import did_you_mean
 
 # The names that noise.KINDS, models.DECODERS and training.RECIPES explain, without importing them; a test holds them together.
-NOISE_LEVELS = {"gaussian": 2, "speckle": 2, "salt_and_pepper": 1, "poisson": 2, "blur": 5, "occlusion": 1}  # kind: its largest level
+#: The largest level of each kind of noise.
+NOISE_LEVELS = {"gaussian": 2, "speckle": 2, "salt_and_pepper": 1, "poisson": 2, "blur": 5, "occlusion": 1}
+#: The names of the ways up by 2.
 DECODERS = ("nearest", "bilinear", "transposed_3x3", "transposed_4x4", "transposed_2x2", "subpixel")
+#: The names of the recipes.
 RECIPES = ("original_basic", "original_denoiser", "fast_basic", "fast_denoiser", "range_denoiser")
 
 

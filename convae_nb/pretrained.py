@@ -37,6 +37,7 @@ _SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 # What a model that learned on noisy digits is measured on, whatever levels it saw.
 _TEST_LEVEL = 0.5
 
+#: The reference runs, as ``recipe/seed``.
 NAMES = tuple(f"{recipe}/{seed}" for recipe, (_, seeds) in _RUNS.items() for seed in range(seeds))
 
 

@@ -17,8 +17,10 @@ from convae_nb._chapters import find as find
 from convae_nb._chapters import notebooks as notebooks
 from convae_nb.parameters import RefusedError
 
+#: The type under which `record` stores results in a notebook.
 RESULTS = _records.RESULTS
-COLUMNS = _records.COLUMNS  # of `collect`, before parameters and results
+#: The columns of `collect`, before parameters and results.
+COLUMNS = _records.COLUMNS
 
 
 class RunError(RuntimeError):

@@ -1,0 +1,88 @@
+"""What the book is made of, for Sphinx; book/make.py builds it. Nothing is executed, and no page asks another server for anything."""
+
+import posixpath
+import re
+from pathlib import Path
+
+import pydantic
+from docutils.writers.html5_polyglot import HTMLTranslator
+
+HERE = Path(__file__).parent
+
+project = "convae"
+html_title = "convae"
+language = "en"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+nitpicky = True
+
+# Pages are Markdown, or notebooks as they are stored.
+nb_execution_mode = "off"
+nb_merge_streams = True
+suppress_warnings = ["mystnb.unknown_mime_type"]  # what `runs.record` stores is for programs: the table beside it says the same
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+html_math_renderer = "mathml"  # which browsers draw without a script
+
+# The reference shows signatures as they are written, in the order of the source.
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_default_options = {"no-value": True}
+autodoc_typehints = "none"  # shapes and ranges say more
+autodoc_inherit_docstrings = False
+default_role = "literal"
+numpydoc_show_class_members = False
+templates_path = [str(HERE / "_templates")]
+
+html_theme = "sphinx_book_theme"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "logo": {"text": "convae"},
+    "show_toc_level": 2,
+    "navbar_persistent": [],  # else wide pages have two fields to search in
+    "footer_content_items": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (HTMLTranslator.visit_math, None), (HTMLTranslator.visit_math, None))
+    app.connect("source-read", _relink)
+    app.connect("autodoc-process-docstring", _list_what_it_holds, priority=100)  # before numpydoc
+    app.connect("autodoc-process-docstring", _keep_initials, priority=900)  # after numpydoc
+
+
+def _relink(app, name, source):
+    """Turn links that hold in the repository into links that hold in the book, where what is in book/ lies at the root."""
+    folder = posixpath.dirname(f"book/{name}" if (HERE / f"{name}.md").exists() else name)
+
+    def relinked(match):
+        path = match["path"]
+        if path:
+            path = posixpath.normpath(posixpath.join(folder, path)).removeprefix("book/")
+            path = posixpath.relpath(path, posixpath.dirname(name) or ".")
+        # A heading's address in JupyterLab keeps capitals and signs; here, as on GitHub, it does not.
+        fragment = re.sub(r"[^\w#-]", "", match["fragment"]).lower()
+        return f"]({path}{fragment})"
+
+    source[0] = re.sub(r"\]\((?P<path>(?:[\w./-]+\.[a-z]+)?)(?P<fragment>(?:#[^)\s]+)?)\)", relinked, source[0])
+
+
+def _list_what_it_holds(app, what, name, obj, options, lines):
+    """Describe the fields of a pydantic model, and name the entries of a constant: both say in the code what a docstring would repeat."""
+    if what == "class" and issubclass(obj, pydantic.BaseModel):
+        lines += ["Parameters", "----------"]
+        for name, field in obj.model_fields.items():
+            default = "" if field.is_required() else f", default {field.default!r}"
+            kind = getattr(field.annotation, "__name__", str(field.annotation).replace("typing.", ""))
+            lines += [f"{name} : {kind}{default}", f"    {field.description}"]
+    if what == "data" and not isinstance(obj, str):
+        lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
+
+
+def _keep_initials(app, what, name, obj, options, lines):
+    """Keep the initial of an author who opens a reference from being read as the letter of a list."""
+    lines[:] = [re.sub(r"^(\s*\.\. \[[\w-]+\] )(?=[A-Z]\. )", r"\1\\", line) for line in lines]
