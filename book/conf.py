@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pydantic
-from docutils.writers.html5_polyglot import HTMLTranslator
+from docutils import nodes
+from docutils.utils.math import latex2mathml
 
 HERE = Path(__file__).parent
 
@@ -37,6 +38,9 @@ templates_path = [str(HERE / "_templates")]
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
+html_favicon = "_static/favicon.svg"
+html_domain_indices = False  # one package needs no index of modules
+html_js_files = [("book.js", {"defer": "defer"})]
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "convae"},
@@ -49,10 +53,18 @@ html_theme_options = {
 
 
 def setup(app):
-    app.add_html_math_renderer("mathml", (HTMLTranslator.visit_math, None), (HTMLTranslator.visit_math, None))
+    app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
     app.connect("autodoc-process-docstring", _list_what_it_holds, priority=100)  # before numpydoc
     app.connect("autodoc-process-docstring", _keep_initials, priority=900)  # after numpydoc
+
+
+def _mathml(translator, node):
+    markup = latex2mathml.tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
+    # TeX sets a function off from what stands beside it, browsers do not.
+    space = '<mspace width="0.17em"/>'
+    translator.body.append(re.sub(r"<mi>\w+</mi>\s*<mo>&ApplyFunction;</mo>", rf"{space}\g<0>{space}", markup))
+    raise nodes.SkipChildren
 
 
 def _relink(app, name, source):

@@ -2,26 +2,27 @@
 
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from sphinx.cmd import build
 
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
-PAGES = ROOT / "build/book-pages"
 BESIDE = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "images/*.png", "benchmarks/RESULTS.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 
 
-def gather():
-    """Copy what the book shows to one place, where Sphinx adds the pages of the reference."""
-    shutil.rmtree(PAGES, ignore_errors=True)
+def gather(pages):
+    """Copy what the book shows to one folder, to which Sphinx adds the pages of the reference."""
     paths = {path: path.relative_to(BOOK) for path in BOOK.rglob("*.md")}
     paths |= {path: path.relative_to(ROOT) for pattern in BESIDE for path in ROOT.glob(pattern)}
     for path, there in paths.items():
-        (PAGES / there).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, PAGES / there)
+        (pages / there).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, pages / there)
 
 
 output = sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/book"
-gather()
-sys.exit(build.main(["--fail-on-warning", "--keep-going", "--quiet", "-c", str(BOOK), str(PAGES), str(output)]))
+with tempfile.TemporaryDirectory(prefix="convae-book-") as pages:
+    gather(Path(pages))
+    options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", BOOK, "-d", Path(pages, ".doctrees")]
+    sys.exit(build.main([str(each) for each in (*options, pages, output)]))

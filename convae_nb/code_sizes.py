@@ -14,7 +14,9 @@ from tqdm import tqdm
 from convae_nb import baselines, data, metrics, models, training
 from convae_nb._whole import write_table
 
-FILTERS = ([16, 8, 1], [16, 8, 2], [16, 8, 4], [16, 8, 8], [16, 8, 16])  # codes of 16 to 256 numbers
+#: The encoders that are compared, by their feature maps: codes of 16 to 256 numbers.
+FILTERS = ([16, 8, 1], [16, 8, 2], [16, 8, 4], [16, 8, 8], [16, 8, 16])
+#: Each is trained with these.
 SEEDS = (0, 1, 2)
 
 _FILE = Path(__file__).with_name("files") / "code_sizes.csv"

@@ -92,7 +92,7 @@ def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=Non
     output : str or Path
         The folder for the executed notebooks, ``CHAPTER-<hash of parameters>.ipynb``.
     scheduler : str, optional
-        Address of a Dask scheduler, such as tcp://10.0.0.1:8786; its workers need this package in the same version, and no disk in
+        Address of a Dask scheduler, such as ``tcp://10.0.0.1:8786``; its workers need this package in the same version, and no disk in
         common. None: workers of this machine's own, a run a core.
     workers : int, optional
         How many runs are at work at once, at most; None: as many as there are cores, or as the cluster's workers have threads.

@@ -1,0 +1,242 @@
+"""The book as `make book` builds it, without a network: what it holds, where its links lead, and in Chromium how it reads."""
+
+import contextlib
+import functools
+import http.server
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import bs4
+import pytest
+
+import convae_nb
+from images import browser
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if re.fullmatch(r"notebooks/\d\d_.*", path.relative_to(ROOT).as_posix())]
+MODULES = [module.name for module in pkgutil.iter_modules(convae_nb.__path__) if not module.name.startswith("_")]
+MADE = {"genindex.html", "search.html"}  # by Sphinx
+# pandas leaves the corner of a table empty, and so is its heading.
+KNOWN = {("empty-table-header", "th")}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """The folder of a book built where whoever asks for a name or leaves the machine fails."""
+    folder = tmp_path_factory.mktemp("book")
+    (folder / "sitecustomize.py").write_text(
+        "import socket\n"
+        "def refuse(*arguments, **options): raise OSError('no network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, str(ROOT / "book/make.py"), str(folder / "book")]
+    built = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    assert (built.returncode, built.stderr) == (0, "")
+    return folder / "book"
+
+
+@functools.cache
+def parsed(path):
+    return bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def pages(book):
+    """Every page by its name, in the order of names."""
+    found = {path.relative_to(book).as_posix(): path for path in sorted(book.rglob("*.html"))}
+    return {name: path for name, path in found.items() if not name.startswith("_")}
+
+
+def page_of(notebook):
+    return notebook.relative_to(ROOT).with_suffix(".html").as_posix()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if lack := browser.lacking():
+        if os.environ.get("CONVAE_BROWSER") == "required":
+            pytest.fail(lack)
+        pytest.skip(lack)
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def address(book):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=book)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def visit(chromium, **options):
+    """Gives a page; what it asks of other servers, or a browser's console calls an error, fails the test."""
+    complaints = []
+    with contextlib.closing(chromium.new_context(**options)) as context:
+        context.set_default_timeout(1000 * browser.PATIENCE)
+        page = context.new_page()
+        page.on(
+            "request", lambda asked: complaints.append(asked.url) if urlsplit(asked.url).hostname not in (None, "127.0.0.1", "") else None
+        )
+        # From a file, a search finds pages and cannot read excerpts from them.
+        page.on("console", lambda message: message.type == "error" and "file:" not in page.url and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+    assert complaints == []
+
+
+def test_every_notebook_module_and_page_is_in_the_book_and_nothing_else(book):
+    written = {path.relative_to(ROOT / "book").with_suffix(".html").as_posix() for path in (ROOT / "book").rglob("*.md")}
+    modules = {f"reference/convae_nb.{name}.html" for name in MODULES}
+    beside = {f"{name}.html" for name in ("benchmarks/RESULTS", "CONTRIBUTING", "CHANGELOG") if (ROOT / f"{name}.md").exists()}
+    assert set(pages(book)) == written | modules | beside | MADE | set(map(page_of, NOTEBOOKS))
+
+
+def test_chapters_follow_each_other(book):
+    name, read = "index.html", []
+    while len(read) < len(CHAPTERS):
+        name = urljoin(name, parsed(book / name).select_one("a.right-next")["href"])
+        read.append(name)
+    assert read == list(map(page_of, CHAPTERS))
+
+
+def test_the_reference_explains_whatever_the_notebooks_call(book):
+    called = set()
+    for notebook in NOTEBOOKS:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        imported = re.findall(r"^from convae_nb import (.+)$", code, re.MULTILINE)
+        modules = {name for line in imported for name in line.split(", ")}
+        called |= set(re.findall(rf"(?<![\w.])({'|'.join(modules)})\.(\w+)", code)) if modules else set()
+    assert len(called) > 50
+    for module, name in called:
+        assert parsed(book / f"reference/convae_nb.{module}.html").find(id=f"convae_nb.{module}.{name}"), f"{module}.{name}"
+
+
+def test_every_link_anchor_and_picture_is_there(book):
+    internal = 0
+    for name, path in pages(book).items():
+        for tag in parsed(path).find_all(True):
+            for link in filter(None, (tag.get("href"), tag.get("src"))):
+                parts = urlsplit(link)
+                if parts.scheme in ("https", "data") or link == "#":
+                    continue
+                assert (parts.scheme, parts.netloc) == ("", ""), f"{name}: {link}"
+                internal += 1
+                target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+                assert target.is_file(), f"{name}: {link}"
+                assert target.is_relative_to(book.resolve()), f"{name}: {link}"
+                if parts.fragment and target.suffix == ".html":
+                    assert parsed(target).find(id=unquote(parts.fragment)), f"{name}: {link}"
+    assert internal > 1000
+
+
+def test_no_page_takes_anything_from_another_server(book):
+    for name, path in pages(book).items():
+        for tag in parsed(path).find_all(["script", "link", "img", "source", "video", "audio", "iframe", "object", "embed"]):
+            for attribute in ("src", "href", "srcset", "data"):
+                assert "//" not in tag.get(attribute, "") or tag[attribute].startswith("data:"), f"{name}: {tag[attribute]}"
+        assert not re.search(r"cdn|unpkg|jsdelivr|googleapis", path.read_text(encoding="utf-8")), name
+    for path in book.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", path.read_text(encoding="utf-8")), path
+
+
+def test_every_stored_figure_is_shown_and_says_its_finding(book):
+    for notebook in NOTEBOOKS:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        stored = [output for cell in cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        shown = parsed(book / page_of(notebook)).select(".cell_output img")
+        assert len(shown) == len(stored), notebook.name
+    for name, path in pages(book).items():
+        for picture in parsed(path).select("article img"):
+            assert len(picture["alt"].split()) >= 4, f"{name}: {picture['alt']}"
+            assert not picture["alt"].endswith(".png"), name
+
+
+def test_formulae_are_mathematics(book):
+    for notebook in CHAPTERS:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        formulae = re.findall(r"\$[^$\n]+\$", "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"))
+        page = parsed(book / page_of(notebook))
+        assert len(page.find_all("math")) == len(formulae)
+        assert not page.select(".problematic, merror")
+
+
+@pytest.mark.parametrize("protocol", ["http", "file"])
+def test_a_search_from_the_keyboard_finds_the_chapter(book, address, chromium, protocol):
+    with visit(chromium) as page:
+        page.goto(address if protocol == "http" else (book / "index.html").as_uri())
+        page.keyboard.press("Control+k")
+        page.keyboard.type("checkerboard")
+        page.keyboard.press("Enter")
+        page.locator("#search-results a[href*='05_checkerboard.html']").first.click()
+        assert page.locator("article h1").inner_text().startswith("5. Measure checkerboards")
+
+
+def test_a_slider_shows_its_frames_without_a_kernel(book, chromium):
+    with visit(chromium) as page:
+        page.goto((book / "notebooks/05_checkerboard.html").as_uri())
+        frames = page.locator(".convae-frames")
+        drawn = json.loads(frames.get_attribute("data-frames"))
+        picture, sizes = frames.locator("img"), frames.get_by_label("kernel size")
+        assert picture.get_attribute("alt") == "kernel size 3, stride 2"
+        sizes.focus()
+        sizes.press("ArrowRight")
+        assert picture.get_attribute("alt") == "kernel size 4, stride 2"
+        assert picture.get_attribute("src").endswith(drawn["pictures"][drawn["texts"].index("kernel size 4, stride 2")])
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+
+
+@pytest.mark.parametrize("name", ["noise_explorer", "04_denoising", "your_own_images"])
+def test_the_explorer_is_a_picture_beside_how_to_run_it(book, name):
+    page = parsed(book / f"notebooks/{name}.html")
+    assert any(len(picture["alt"]) > 30 for picture in page.select(".cell_output img"))
+    assert re.search(r"running kernel[^.]* make (app|lab)\b", " ".join(page.article.get_text().split()))
+
+
+def test_figures_keep_a_white_ground_on_dark_pages(book, chromium):
+    with visit(chromium, color_scheme="dark") as page:
+        page.goto((book / "notebooks/05_checkerboard.html").as_uri())
+        grounds = page.locator(".cell_output img").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+        assert set(grounds) == {"rgb(255, 255, 255)"}
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_page_is_wider_than_its_window(book, address, chromium, width):
+    with visit(chromium, viewport={"width": width, "height": 900}) as page:
+        for name in pages(book):
+            page.goto(address + name)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier_on_any_page(book, address, chromium, theme):
+    from axe_playwright_python import sync_playwright
+
+    axe = sync_playwright.Axe()
+    # What is dark differs in colours alone.
+    options = {"resultTypes": ["violations"]} | ({"runOnly": ["color-contrast"]} if theme == "dark" else {})
+    found = set()
+    with visit(chromium, color_scheme=theme) as page:
+        for name in pages(book):
+            page.goto(address + name)
+            for violation in axe.run(page, options=options).response["violations"]:
+                for node in violation["nodes"]:
+                    tag = re.match(r"<([\w-]+)", node["html"])[1]
+                    if (violation["id"], tag) not in KNOWN:
+                        found.add((violation["impact"], violation["id"], name, node["html"][:200]))
+    assert not found
