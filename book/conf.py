@@ -1,5 +1,9 @@
 """What the book is made of, for Sphinx; book/make.py builds it. Nothing is executed, and no page asks another server for anything."""
 
+import ast
+import importlib
+import inspect
+import pkgutil
 import posixpath
 import re
 from pathlib import Path
@@ -7,6 +11,8 @@ from pathlib import Path
 import pydantic
 from docutils import nodes
 from docutils.utils.math import latex2mathml
+
+import convae_nb
 
 HERE = Path(__file__).parent
 
@@ -50,6 +56,18 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+
+def _passed_on(module):
+    """List the classes and functions that a module takes from a private one for others to use, as ``import name as name`` says."""
+    aliases = [alias for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    values = {alias.name: getattr(module, alias.name) for alias in aliases if alias.asname == alias.name}
+    kinds = {name: "class" if isinstance(value, type) else "function" for name, value in values.items()}
+    return [(kinds[name], name) for name, value in values.items() if value.__module__ != module.__name__]
+
+
+_names = [f"convae_nb.{found.name}" for found in pkgutil.iter_modules(convae_nb.__path__) if not found.name.startswith("_")]
+autosummary_context = {"passed_on": {name: _passed_on(importlib.import_module(name)) for name in _names}}
 
 
 def setup(app):

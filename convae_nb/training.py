@@ -16,13 +16,14 @@ import time
 import numpy as np
 from scipy import special
 
-from convae_nb import _checkpoint, _graph_noise, _processor, _progress, data, metrics, models
+from convae_nb import _checkpoint, _graph_noise, _processor, _progress, _recipes, data, metrics, models
 from convae_nb._checkpoint import CheckpointError as CheckpointError
-from convae_nb._recipes import RECIPES as RECIPES
 from convae_nb._recipes import OneCycle as OneCycle
 from convae_nb._recipes import Recipe as Recipe
 from convae_nb._tensorflow import keras, tf
 
+#: Recipes by name: the tutorial's own, those that reach their loss in the least time, and one for a range of noise levels.
+RECIPES = _recipes.RECIPES
 _SAVE_EVERY = 10  # seconds between two checkpoints, each of which takes some milliseconds
 
 
