@@ -11,6 +11,7 @@ from pathlib import Path
 import pydantic
 from docutils import nodes
 from docutils.utils.math import latex2mathml
+from sphinx import addnodes
 
 import convae_nb
 
@@ -34,7 +35,6 @@ html_math_renderer = "mathml"  # which browsers draw without a script
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"no-value": True}
 autodoc_typehints = "none"  # shapes and ranges say more
 autodoc_inherit_docstrings = False
 default_role = "literal"
@@ -73,6 +73,7 @@ autosummary_context = {"passed_on": {name: _passed_on(importlib.import_module(na
 def setup(app):
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
+    app.connect("object-description-transform", _hide_value)
     app.connect("autodoc-process-docstring", _list_what_it_holds, priority=100)  # before numpydoc
     app.connect("autodoc-process-docstring", _keep_initials, priority=900)  # after numpydoc
 
@@ -111,6 +112,13 @@ def _list_what_it_holds(app, what, name, obj, options, lines):
             lines += [f"{name} : {kind}{default}", f"    {field.description}"]
     if what == "data" and not isinstance(obj, str):
         lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
+
+
+def _hide_value(app, domain, kind, content):
+    """Leave out the value of a constant, which may be longer than all that is said of it."""
+    if kind == "data":
+        signature = content.parent[0]
+        signature[:] = [part for part in signature if not isinstance(part, addnodes.desc_annotation)]
 
 
 def _keep_initials(app, what, name, obj, options, lines):
