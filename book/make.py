@@ -21,7 +21,9 @@ def gather(pages):
         shutil.copy(path, pages / there)
 
 
-output = sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/book"
+output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/book"
+if (output / ".buildinfo").exists():  # an earlier book, maybe with pages that are no more
+    shutil.rmtree(output)
 with tempfile.TemporaryDirectory(prefix="convae-book-") as pages:
     gather(Path(pages))
     options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", BOOK, "-d", Path(pages, ".doctrees")]
