@@ -30,14 +30,18 @@ def main(arguments=None):
 
 
 def _parser():
+    names = f"Parameters: {', '.join(parameters.Parameters.model_fields)}; each chapter has those of its first cells. "
+    codes = "Exit codes: 0 all is done, 1 something failed, 2 refused before anything was started, 130 interrupted."
     parser = argparse.ArgumentParser(prog="python -m convae_nb", description="Run the chapters.", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="execute a chapter, or all of them", allow_abbrev=False)
+    run = commands.add_parser("run", help="execute a chapter, or all of them", epilog=names + codes, allow_abbrev=False)
     run.add_argument("chapter", metavar="CHAPTER", help="number (3), stem (03_training) or path; all: every chapter, with its defaults")
     run.add_argument("-p", "--parameter", metavar="NAME=VALUE", action="append", default=[], help="once for each parameter")
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
-    sweep = commands.add_parser("sweep", help="execute a chapter with every combination of some values", allow_abbrev=False)
+    about = "execute a chapter with every combination of some values"
+    example = "Such as: sweep 3 -g seed=0,1,2 -g \"filters=[16,8,8],[16,8,4]\" -p train_digits=20000 --output folder. "
+    sweep = commands.add_parser("sweep", help=about, epilog=example + names + codes, allow_abbrev=False)
     sweep.add_argument("chapter", metavar="CHAPTER", help="number, stem or path")
     sweep.add_argument(
         "-g",
@@ -87,7 +91,6 @@ def _sweep(options):
     if not options.output:
         raise parameters.RefusedError("output must be a folder, got '': give its name")
     workers = options.workers and int(options.workers)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's job that is ended cleans up, too
     table = runs.sweep(options.chapter, grid, options.output, options.scheduler, workers, parameters=values)
     failed = table[table["state"] != "done"]
     if len(failed):
@@ -157,4 +160,5 @@ def _summary(table):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cluster's job that is ended cleans up, too
     sys.exit(main())

@@ -355,6 +355,20 @@ def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start,
     assert len(contents()) == 3
 
 
+@posix
+def test_a_run_that_is_ended_leaves_nothing_running_or_written(chapter, start):
+    chapter("import time\nfrom pathlib import Path\nPath('started').touch()\ntime.sleep(600)")
+    run = start([sys.executable, "-m", "convae_nb", "run", "1", "--output", "run.ipynb"])
+    wait_for(Path("notebooks/started").exists)
+    below = [psutil.Process(pid) for pid in children(run)]
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    psutil.wait_procs(below, timeout=30)
+    assert (run.returncode, errors.splitlines()[-1]) == (130, "Interrupted. What is finished is kept.")
+    assert not [each for each in below if each.is_running() and each.status() != "zombie"]
+    assert not Path("run.ipynb").exists()
+
+
 @pytest.mark.slow
 @posix
 def test_two_sweeps_on_one_folder_share_the_work(chapter, start):
