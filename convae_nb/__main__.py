@@ -40,7 +40,7 @@ def _parser():
     run.add_argument("--output", metavar="FILE", help="the executed notebook, build/run/STEM.ipynb if not given")
     run.set_defaults(command=_run)
     about = "execute a chapter with every combination of some values"
-    example = "Such as: sweep 3 -g seed=0,1,2 -g \"filters=[16,8,8],[16,8,4]\" -p train_digits=20000 --output folder. "
+    example = 'Such as: sweep 3 -g seed=0,1,2 -g "filters=[16,8,8],[16,8,4]" -p train_digits=20000 --output folder. '
     sweep = commands.add_parser("sweep", help=about, epilog=example + names + codes, allow_abbrev=False)
     sweep.add_argument("chapter", metavar="CHAPTER", help="number, stem or path")
     sweep.add_argument(

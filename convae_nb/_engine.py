@@ -15,19 +15,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from convae_nb import _execution, _notebook, _source
-from convae_nb.parameters import RefusedError
+from convae_nb import _cluster, _execution, _notebook, _source
+from convae_nb._cluster import LostError
 
 TRIES = 3  # of a run whose kernel or worker dies
 PATIENCE = 60  # seconds without any worker, after which a sweep gives up
-GRACE = 15  # seconds in which a scheduler must answer, and have a worker
-
-# A terminal sends Ctrl-C to the workers, too, but it is the sweep that ends them.
-_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-
-
-class LostError(RuntimeError):
-    """The cluster is gone, or nothing can be written any more: runs are left that nobody can do."""
 
 
 class VersionsError(RuntimeError):
@@ -83,7 +75,7 @@ def work(task, content=None):
     for name in ("papermill", "traitlets"):  # they log what stands in the record, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
     worker = get_worker()
-    if difference := _difference(_execution.versions(), task["versions"]):  # it may have joined while the sweep was at work
+    if difference := _cluster.difference(_execution.versions(), task["versions"]):  # it may have joined while the sweep was at work
         raise VersionsError(f"the worker at {worker.address} has {difference}")
     key = worker.get_current_task()
 
@@ -136,7 +128,7 @@ def do(runs, notebook, about, report, *, chapter, scheduler=None, workers=None):
     LostError
         If scheduler or workers are gone, or a file cannot be written.
     """
-    with _cluster(scheduler, workers, len(runs)) as client:
+    with _cluster.opened(scheduler, workers, len(runs), TRIES) as client:
         engine = _Engine(client, runs, notebook, about, report, chapter, scheduler is None, workers)
         try:
             with client.as_current():
@@ -231,7 +223,7 @@ class _Engine:
 
         run, tries = flight.run, flight.tries
         try:
-            text, again = future.result(timeout=GRACE)
+            text, again = future.result(timeout=_cluster.GRACE)
             result = json.loads(text)
         except VersionsError as error:  # it would soon have failed all runs, and fast
             self._flights[future] = flight
@@ -291,44 +283,3 @@ def _claim(path):
     except locket.LockError:
         return None
     return lock
-
-
-@contextlib.contextmanager
-def _cluster(scheduler, workers, count):
-    import dask
-    import distributed
-    from dask.system import CPU_COUNT
-
-    with contextlib.ExitStack() as stack:
-        if scheduler is None:
-            # A worker counts as suspect whenever it dies under a run.
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}))
-            size = {"n_workers": min(workers or CPU_COUNT, count), "threads_per_worker": 1, "memory_limit": 0}
-            quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [_DEAF]}
-            try:
-                cluster = stack.enter_context(distributed.LocalCluster(**size, **quiet, host="127.0.0.1"))
-            except RuntimeError as error:
-                raise LostError(f"no worker starts ({error}); a script must sweep under if __name__ == '__main__'") from None
-            yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
-            return
-        try:
-            client = stack.enter_context(distributed.Client(scheduler, timeout=GRACE, set_as_default=False))
-            client.wait_for_workers(1, timeout=GRACE)
-        except (OSError, ValueError, TimeoutError) as error:
-            found = _notebook.line(error) or type(error).__name__
-            raise RefusedError(f"scheduler must be the address of a Dask scheduler that has workers, got {scheduler!r}: {found}") from None
-        _compare_versions(client)
-        yield client
-
-
-def _compare_versions(client):
-    ours = _execution.versions()
-    for address, theirs in client.run(_execution.versions, on_error="return").items():
-        if isinstance(theirs, Exception):
-            raise RefusedError(f"the worker at {address} cannot do runs: {_notebook.line(theirs) or type(theirs).__name__}")
-        if difference := _difference(theirs, ours):
-            raise RefusedError(f"the worker at {address} has {difference}")
-
-
-def _difference(theirs, ours):
-    return ", ".join(f"{name} {theirs.get(name)} instead of {version}" for name, version in ours.items() if theirs.get(name) != version)

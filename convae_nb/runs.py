@@ -15,6 +15,7 @@ from pathlib import Path
 from convae_nb import _chapters, _comparing, _engine, _execution, _notebook, _records
 from convae_nb._chapters import find as find
 from convae_nb._chapters import notebooks as notebooks
+from convae_nb._cluster import LostError
 from convae_nb.parameters import RefusedError
 
 #: The type under which `record` stores results in a notebook.
@@ -134,7 +135,7 @@ def sweep(chapter, grid, output, scheduler=None, workers=None, *, parameters=Non
         try:
             if todo:
                 _engine.do(todo, notebook, about, report, chapter=path, scheduler=scheduler, workers=workers)
-        except _engine.LostError as error:
+        except LostError as error:
             left = sum(not _engine.is_done(run, about) for run in todo)
             raise RunError(f"{error}: {left} of {len(runs)} runs are not done; the same command goes on with them") from None
     return _records.table([run.path for run in runs])

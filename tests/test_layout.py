@@ -16,7 +16,7 @@ ORDER = [
     "reading",
     *("_figure_style", "_figures_of_pictures", "_figures_of_networks", "_figures_of_numbers", "plots", "frames"),
     *("_explorer_pictures", "explorer", "parameters"),
-    *("_notebook", "_source", "_execution", "_records", "_comparing", "_engine", "_chapters", "runs", "__main__"),
+    *("_notebook", "_source", "_execution", "_records", "_comparing", "_cluster", "_engine", "_chapters", "runs", "__main__"),
 ]
 LIGHT = ["data", "parameters", "runs"]  # must answer at once: they import no TensorFlow
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from convae_nb import _engine, _execution, data, runs
+from convae_nb import _cluster, _engine, _execution, data, runs
 from convae_nb.parameters import RefusedError
 
 PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nsource: str = 'mnist'  # source"
@@ -170,7 +170,7 @@ def test_a_grid_is_lists_of_values(chapter, grid, message):
 @posix
 def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
     chapter()
-    monkeypatch.setattr(_engine, "GRACE", 1)
+    monkeypatch.setattr(_cluster, "GRACE", 1)
     with pytest.raises(RefusedError, match=r"scheduler must be the address of a Dask .* got 'tcp://127.0.0.1:9'"):
         runs.sweep(1, {"seed": [1]}, "out", "tcp://127.0.0.1:9")
 
@@ -261,7 +261,7 @@ def test_a_source_that_is_gone_before_it_is_sent_ends_a_sweep_by_its_name(tmp_pa
     run = _engine.Run(tmp_path / "run.ipynb", {"source": str(tmp_path / "digits.npz")})
     empty = {"cells": [], "metadata": {}}
     engine = _engine._Engine(None, [run], empty, None, None, chapter=Path("1.ipynb"), here=False, workers=None)
-    with pytest.raises(_engine.LostError, match=r"digits\.npz cannot be read: No such file"):
+    with pytest.raises(_cluster.LostError, match=r"digits\.npz cannot be read: No such file"):
         engine._start(run, 1, {})
     engine.stop()
     assert list(tmp_path.iterdir()) == []
