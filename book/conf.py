@@ -74,6 +74,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
     app.connect("object-description-transform", _hide_value)
+    app.connect("autodoc-process-signature", _hide_signature)
     app.connect("autodoc-process-docstring", _list_what_it_holds, priority=100)  # before numpydoc
     app.connect("autodoc-process-docstring", _keep_initials, priority=900)  # after numpydoc
 
@@ -110,8 +111,13 @@ def _list_what_it_holds(app, what, name, obj, options, lines):
             default = "" if field.is_required() else f", default {field.default!r}"
             kind = getattr(field.annotation, "__name__", str(field.annotation).replace("typing.", ""))
             lines += [f"{name} : {kind}{default}", f"    {field.description}"]
-    if what == "data" and not isinstance(obj, str):
+    if what == "data" and not isinstance(obj, str) and len(obj) <= 20:  # of more, the sentence above tells the pattern
         lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
+
+
+def _hide_signature(app, what, name, obj, options, signature, returned):
+    """Leave out a signature that says nothing, as a widget's."""
+    return ("", returned) if signature == "(*args, **kwargs)" else None
 
 
 def _hide_value(app, domain, kind, content):

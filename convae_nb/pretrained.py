@@ -37,7 +37,8 @@ _SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 # What a model that learned on noisy digits is measured on, whatever levels it saw.
 _TEST_LEVEL = 0.5
 
-#: The reference runs, as ``recipe/seed``.
+#: The reference runs, as ``recipe/seed``: of `training.RECIPES`, and for the comparison of decoders ``fast_basic-DECODER``,
+#: ``fast_basic-DECODER-bare``, without output convolution, and ``fast_denoiser-DECODER``.
 NAMES = tuple(f"{recipe}/{seed}" for recipe, (_, seeds) in _RUNS.items() for seed in range(seeds))
 
 

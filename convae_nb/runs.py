@@ -28,7 +28,7 @@ class RunError(RuntimeError):
     """A notebook was started and did not come through; one line says where and why."""
 
 
-def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT, bar=None):
+def execute(chapter, parameters, output, *, cell_timeout=4 * 3600, bar=None):
     """Execute a chapter with the given parameters, and write the executed notebook whole or not at all.
 
     It runs in the chapter's folder, in a kernel of this very Python, whatever kernel the notebook names. All of the chapter's
@@ -43,7 +43,7 @@ def execute(chapter, parameters, output, *, cell_timeout=_execution.CELL_TIMEOUT
     output : str or Path
         The file to write. An earlier run's file is replaced, any other is not.
     cell_timeout : int
-        Seconds that a cell may take.
+        Seconds that a cell may take; the longest, 100 epochs of the denoiser, takes one hour on two cores.
     bar : tqdm, optional
         Moves on by one with each of the chapter's code cells.
 

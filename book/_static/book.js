@@ -5,6 +5,10 @@ sidebar.setAttribute("aria-label", "Book");
 for (const toggle of sidebar.querySelectorAll("summary")) {
   toggle.setAttribute("aria-label", `Pages of ${toggle.closest("li").querySelector("a").textContent.trim()}`);
 }
+// Names in the heads of tables, and calls in their cells, may break where a reader would break them.
+for (const words of document.querySelectorAll("table.dataframe th, td code .pre")) {
+  words.innerHTML = words.innerHTML.replace(/[._]/g, "$&<wbr>");
+}
 for (const reference of document.querySelectorAll(".citation-list, .citation")) {
   reference.removeAttribute("role");
 }
