@@ -84,7 +84,7 @@ class NoiseExplorer(widgets.VBox):
     def __init__(self, images, model):
         if not isinstance(model, str | keras.Model):
             raise ValueError(f"model must be one of pretrained.NAMES or a keras.Model, got {model!r}")
-        dataset = data.load() if images is None else images
+        dataset = _digits() if images is None else images
         if isinstance(dataset, data.Dataset):
             self._images, classes = dataset.x_test, _classes(data.labels(dataset)["test"])
         else:
@@ -306,6 +306,11 @@ def _classes(labels):
     """By name, the places of images that are shown together; none if all are of one class."""
     classes = {str(label): np.flatnonzero(labels == label)[:_MOST].tolist() for label in np.unique(labels)}
     return {"one of each": [places[0] for places in classes.values()][:_MOST], **classes} if len(classes) > 1 else {}
+
+
+@functools.cache  # explorers share the 55 MB
+def _digits():
+    return data.load()
 
 
 @functools.cache

@@ -423,7 +423,7 @@ def test_a_long_reading_shows_a_bar_and_a_short_one_nothing(tmp_path, capsys, mo
     data.load(tmp_path)
     assert capsys.readouterr() == ("", "")
     options = {}
-    monkeypatch.setattr(_pictures, "tqdm", lambda names, **given: options.update(given) or names)
+    monkeypatch.setattr(_pictures._progress, "tqdm", lambda names, **given: options.update(given) or names)
     data.load(tmp_path, progress=False)
     assert options["disable"]
     assert options["delay"] == 2
