@@ -163,6 +163,7 @@ def test_a_chapter_runs_with_other_parameters(path, tmp_path):
     assert {name: row[name] for name in SMALL[path.stem]} == SMALL[path.stem]
 
 
+@pytest.mark.slow
 def test_a_chapter_needs_no_network(tmp_path):
     # Loaded by every Python that starts below, kernels included: whoever asks for a name or leaves the machine fails.
     (tmp_path / "sitecustomize.py").write_text(
