@@ -32,7 +32,7 @@ def compare(table, over=None):
         rows = groups[over].agg(runs="size").join([groups[name].agg(**{name: "mean", f"{name}_spread": "std"}) for name in numbers])
         table = rows.reset_index()
         shown = [name for name in keys if _differs(table[name])]
-        same = {name: table[name].iloc[0] for name in keys if len(table) and name not in shown}
+        same = {name: table[name].iloc[0] for name in keys if name not in shown}
         table = table[[*shown, "runs", *(column for name in numbers for column in (name, f"{name}_spread"))]]
     else:
         candidates = [name for name in table.columns if name != "seconds"]

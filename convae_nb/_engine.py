@@ -7,6 +7,7 @@ what is running, and what is not wanted any more needs no calling back.
 import collections
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import secrets
@@ -143,6 +144,7 @@ class _Engine:
     def __init__(self, client, runs, notebook, about, report, chapter, here, workers):
         self._client, self._about, self._report, self._chapter = client, about, report, chapter
         self._notebook = _execution.blank(notebook)
+        self._packed = functools.cache(_source.packed)  # many runs read the same images
         self._folder = str(chapter.parent.resolve()) if here else None
         self._most = workers or len(runs)
         self._waiting = collections.deque((run, 1) for run in runs)
@@ -206,7 +208,7 @@ class _Engine:
         content = None
         if self._folder is None and run.values.get("source", "mnist") != "mnist":
             with _told(f"{run.values['source']} cannot be read"):
-                content = _source.packed(run.values["source"])
+                content = self._packed(run.values["source"])
             content = self._client.scatter(content, hash=False)
         task = {
             "notebook": self._notebook,
@@ -226,7 +228,6 @@ class _Engine:
             text, again = future.result(timeout=_cluster.GRACE)
             result = json.loads(text)
         except VersionsError as error:  # it would soon have failed all runs, and fast
-            self._flights[future] = flight
             raise LostError(str(error)) from None
         except distributed.KilledWorker:  # Dask has tried again already
             result, again = self._failed(flight, "KilledWorker", "every worker that had it died"), False

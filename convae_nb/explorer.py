@@ -84,9 +84,10 @@ class NoiseExplorer(widgets.VBox):
     def __init__(self, images, model):
         if not isinstance(model, str | keras.Model):
             raise ValueError(f"model must be one of pretrained.NAMES or a keras.Model, got {model!r}")
-        dataset = _digits() if images is None else images
-        if isinstance(dataset, data.Dataset):
-            self._images, classes = dataset.x_test, _classes(data.labels(dataset)["test"])
+        if images is None:
+            self._images, classes = _test_digits()
+        elif isinstance(images, data.Dataset):
+            self._images, classes = images.x_test, _classes(data.labels(images)["test"])
         else:
             data.as_images(images)  # refuses what is none
             self._images, classes = np.asarray(images), {}
@@ -308,9 +309,10 @@ def _classes(labels):
     return {"one of each": [places[0] for places in classes.values()][:_MOST], **classes} if len(classes) > 1 else {}
 
 
-@functools.cache  # explorers share the 55 MB
-def _digits():
-    return data.load()
+@functools.cache  # explorers share them
+def _test_digits():
+    digits = data.load()
+    return digits.x_test, _classes(digits.y_test)
 
 
 @functools.cache

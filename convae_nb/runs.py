@@ -22,13 +22,15 @@ from convae_nb.parameters import RefusedError
 RESULTS = _records.RESULTS
 #: The columns of `collect`, before parameters and results.
 COLUMNS = _records.COLUMNS
+#: Seconds that a cell may take unless told otherwise.
+CELL_TIMEOUT = _execution.CELL_TIMEOUT
 
 
 class RunError(RuntimeError):
     """A notebook was started and did not come through; one line says where and why."""
 
 
-def execute(chapter, parameters, output, *, cell_timeout=4 * 3600, bar=None):
+def execute(chapter, parameters, output, *, cell_timeout=CELL_TIMEOUT, bar=None):
     """Execute a chapter with the given parameters, and write the executed notebook whole or not at all.
 
     It runs in the chapter's folder, in a kernel of this very Python, whatever kernel the notebook names. All of the chapter's
@@ -43,7 +45,7 @@ def execute(chapter, parameters, output, *, cell_timeout=4 * 3600, bar=None):
     output : str or Path
         The file to write. An earlier run's file is replaced, any other is not.
     cell_timeout : int
-        Seconds that a cell may take; the longest, 100 epochs of the denoiser, takes one hour on two cores.
+        Seconds that a cell may take.
     bar : tqdm, optional
         Moves on by one with each of the chapter's code cells.
 
@@ -166,7 +168,7 @@ def store(chapters=()):
         for path in paths:
             notebook = nbformat.read(path, as_version=4)
             bar.set_description(path.stem)
-            with _execution.kernel(path.parent, _execution.CELL_TIMEOUT, bar) as (_, options):
+            with _execution.kernel(path.parent, CELL_TIMEOUT, bar) as (_, options):
                 try:
                     NotebookClient(notebook, kernel_name="python3", record_timing=False, store_widget_state=False, **options).execute()
                 except (CellControlSignal, RuntimeError) as error:

@@ -61,16 +61,6 @@ def page_of(notebook):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    if lack := browser.lacking():
-        if os.environ.get("CONVAE_BROWSER") == "required":
-            pytest.fail(lack)
-        pytest.skip(lack)
-    with browser.chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def address(book):
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):

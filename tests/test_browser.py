@@ -4,7 +4,6 @@ import base64
 import contextlib
 import functools
 import io
-import os
 import shutil
 import time
 from pathlib import Path
@@ -21,16 +20,6 @@ CHAPTER, NOTEBOOK = NOTEBOOKS / "04_denoising.ipynb", NOTEBOOKS / "noise_explore
 EXPLORER = ".convae-explorer svg[role=img]"  # drawn last
 ROWS = ["clean", "noisy", "network", "baseline", "error"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if lack := browser.lacking():
-        if os.environ.get("CONVAE_BROWSER") == "required":
-            pytest.fail(lack)
-        pytest.skip(lack)
-    with browser.chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

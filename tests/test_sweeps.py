@@ -267,6 +267,19 @@ def test_a_source_that_is_gone_before_it_is_sent_ends_a_sweep_by_its_name(tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_many_runs_read_is_packed_once(tmp_path, monkeypatch):
+    packed = []
+    monkeypatch.setattr(_engine._source, "packed", lambda source: packed.append(source) or b"")
+    all_runs = [_engine.Run(tmp_path / f"{seed}.ipynb", {"source": "digits.npz", "seed": seed}) for seed in range(3)]
+    client = SimpleNamespace(scatter=lambda content, hash: content, submit=lambda *_, **__: object(), cancel=lambda *_, **__: None)
+    empty = {"cells": [], "metadata": {}}
+    engine = _engine._Engine(client, all_runs, empty, lambda _: {"versions": {}}, None, chapter=Path("1.ipynb"), here=False, workers=None)
+    for run in all_runs:
+        engine._start(run, 1, {})
+    assert (packed, len(engine._flights)) == (["digits.npz"], 3)
+    engine.stop()
+
+
 def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_done(chapter, monkeypatch):
     chapter("import os\nprint(os.environ['TF_NUM_INTRAOP_THREADS'], os.getcwd())\nif seed == 2: raise ValueError('two')")
     done = []
