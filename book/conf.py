@@ -111,7 +111,7 @@ def _list_what_it_holds(app, what, name, obj, options, lines):
             default = "" if field.is_required() else f", default {field.default!r}"
             kind = getattr(field.annotation, "__name__", str(field.annotation).replace("typing.", ""))
             lines += [f"{name} : {kind}{default}", f"    {field.description}"]
-    if what == "data" and not isinstance(obj, str) and len(obj) <= 20:  # of more, the sentence above tells the pattern
+    if what == "data" and isinstance(obj, dict | tuple) and len(obj) <= 20:  # of more, the sentence above tells the pattern
         lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
 
 
