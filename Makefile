@@ -16,6 +16,8 @@ MARKED = -m "not slow"
 test: .venv/installed-dev  ## lint the code, run the tests, compare the stored notebooks with fresh outputs
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/python -m mypy
 	.venv/bin/python -m pytest -n 2 --dist loadscope $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 convae_nb tests notebooks
 
 test-all:  ## the same, and the slow tests
@@ -59,7 +61,8 @@ ifeq ($(shell .venv/bin/pip --version 2>/dev/null | grep 'python 3\.1[123]'),)
 endif
 
 # On an Intel Mac the pinned requirements all fall away: pip would install nothing, and succeed.
-VERSION = import platform, sys; print("%d.%d" % sys.version_info[:2] + \
+# Python 3.11.4 brought the filters of tarfile: an older one is named in full, which is none that serves.
+VERSION = import platform, sys; print(("%d.%d" % sys.version_info[:2] if sys.version_info >= (3, 11, 4) else platform.python_version()) + \
 	" for an Intel Mac, where TensorFlow has no wheel" * (platform.system() + platform.machine() == "Darwinx86_64"))
 
 # The first name that answers with a version that serves; one that does not start (a shim of pyenv, say) is passed over.

@@ -22,7 +22,8 @@ import torch_environment
 from protocol import TASKS, Worker
 from ratios import cores, rate
 
-from convae_nb import _processor, models, pretrained, training
+from convae_nb import models, reference, training
+from convae_nb._base import processor
 
 ROUNDS = 5
 SECONDS = 4.0  # that a training loop is measured in a round
@@ -111,7 +112,7 @@ def time_to_quality():
                     fast = {"fast": worker.ask("train"), "fast_with_start": worker.age, "loss": worker.ask("test_loss")}
                 rounds.append(original | fast)
         epochs = training.RECIPES[f"original_{task}"].epochs
-        recorded = [pretrained.record(name)["test"]["loss"] for name in pretrained.NAMES if name.startswith(f"original_{task}/")]
+        recorded = [reference.record(name)["test"]["loss"] for name in reference.NAMES if name.startswith(f"original_{task}/")]
         measured = ratios.over_original(task, rounds, epochs, recorded)
         memory = [each["fast"]["peak_memory"] for each in rounds]
         if task == "denoiser" and all(memory):
@@ -158,7 +159,7 @@ PARTS = {
 def machine():
     """Say what is measured on."""
     versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
-    return {"processor": _processor.name(), "cores": os.cpu_count(), "python": platform.python_version()} | versions
+    return {"processor": processor.name(), "cores": os.cpu_count(), "python": platform.python_version()} | versions
 
 
 def main(arguments=None):

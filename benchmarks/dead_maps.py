@@ -30,7 +30,7 @@ def measure(seeds=SEEDS):
 
 
 def _dead_maps(digits, seed, start_at_mean):
-    recipe = training.RECIPES["original_basic"].model_copy(update={"epochs": 1, "seed": seed, "start_at_mean": start_at_mean})
+    recipe = training.recipe("original_basic", epochs=1, seed=seed, start_at_mean=start_at_mean)
     model = models.build_autoencoder(seed=seed)
     training.train(model, digits, recipe, progress=False)
     return int(np.sum(models.predict(model.get_layer("encoder"), digits.x_test).max(axis=(0, 1, 2)) == 0))

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from unittest import mock
 
-from convae_nb import _execution, runs
+from convae_nb import runs
+from convae_nb.runs import execution
 
 REPEATS = 5
 RUNS = 8  # of the chapter that works
@@ -104,7 +105,7 @@ def _landing(chapter, values, count, folder):
     size = {"n_workers": MACHINES, "threads_per_worker": 2, "memory_limit": 0}
     with (
         dask.config.set({"distributed.admin.system-monitor.interval": "1h"}),  # a hundred of them on one machine are not what is measured
-        mock.patch.object(_execution, "executed", return_value=(json.loads(text), False)),
+        mock.patch.object(execution, "execute_in_kernel", return_value=(json.loads(text), False)),
         LocalCluster(**size, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
     ):
         address = cluster.scheduler_address

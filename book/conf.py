@@ -1,7 +1,7 @@
 """What the book is made of, for Sphinx; book/make.py builds it. Nothing is executed, and no page asks another server for anything."""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import pkgutil
 import posixpath
@@ -12,6 +12,7 @@ import pydantic
 from docutils import nodes
 from docutils.utils.math import latex2mathml
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 
 import convae_nb
 
@@ -58,16 +59,32 @@ html_theme_options = {
 }
 
 
-def _passed_on(module):
-    """List the classes and functions that a module takes from a private one for others to use, as ``import name as name`` says."""
-    aliases = [alias for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ImportFrom) for alias in node.names]
-    values = {alias.name: getattr(module, alias.name) for alias in aliases if alias.asname == alias.name}
-    kinds = {name: "class" if isinstance(value, type) else "function" for name, value in values.items()}
-    return [(kinds[name], name) for name, value in values.items() if value.__module__ != module.__name__]
+def _origins(word):
+    """List what a public module offers, in the order of its stub or else of its own text, each with the module in which it is written."""
+    name = f"convae_nb.{word}"
+    spec = importlib.util.find_spec(name)
+    text = next(path for path in (Path(spec.origin).with_suffix(".pyi"), Path(spec.origin)) if path.exists()).read_text(encoding="utf-8")
+    origins = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom):  # "import name as name" is how a name is passed on
+            origin = importlib.util.resolve_name("." * node.level + (node.module or ""), name)
+            origins |= {f"{name}.{alias.name}": origin for alias in node.names if alias.name == alias.asname}
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            origins[f"{name}.{node.name}"] = name
+    return origins
 
 
-_names = [f"convae_nb.{found.name}" for found in pkgutil.iter_modules(convae_nb.__path__) if not found.name.startswith("_")]
-autosummary_context = {"passed_on": {name: _passed_on(importlib.import_module(name)) for name in _names}}
+def _kind(name):
+    """Say by which of autodoc's directives a name is explained; a module by none, since it has a page of its own."""
+    value = pkgutil.resolve_name(name)
+    if isinstance(value, type):
+        return "exception" if issubclass(value, Exception) else "class"
+    return "function" if inspect.isroutine(value) else None if inspect.ismodule(value) else "data"
+
+
+# Of what the package offers, Keras and TensorFlow are explained elsewhere.
+_ORIGINS = {word: _origins(word) for word in convae_nb.__all__ if importlib.util.find_spec(f"convae_nb.{word}")}
+autosummary_context = {"offered": {f"convae_nb.{word}": {name: _kind(name) for name in names} for word, names in _ORIGINS.items()}}
 
 
 def setup(app):
@@ -107,12 +124,16 @@ def _list_what_it_holds(app, what, name, obj, options, lines):
     """Describe the fields of a pydantic model, and name the entries of a constant: both say in the code what a docstring would repeat."""
     if what == "class" and issubclass(obj, pydantic.BaseModel):
         lines += ["Parameters", "----------"]
-        for name, field in obj.model_fields.items():
-            default = "" if field.is_required() else f", default {field.default!r}"
-            kind = getattr(field.annotation, "__name__", str(field.annotation).replace("typing.", ""))
-            lines += [f"{name} : {kind}{default}", f"    {field.description}"]
-    if what == "data" and isinstance(obj, dict | tuple) and len(obj) <= 20:  # of more, the sentence above tells the pattern
-        lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
+        for field, about in obj.model_fields.items():
+            default = "" if about.is_required() else f", default {about.default!r}"
+            kind = getattr(about.annotation, "__name__", str(about.annotation).replace("typing.", ""))
+            lines += [f"{field} : {kind}{default}", f"    {about.description}"]
+    if what == "data":
+        # What is said of a constant stands above it, where it is written.
+        _, word, constant = name.split(".")
+        lines[:] = ModuleAnalyzer.for_module(_ORIGINS[word][name]).find_attr_docs()["", constant]
+        if isinstance(obj, dict | tuple) and len(obj) <= 20:  # of more, the sentence above tells the pattern
+            lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
 
 
 def _hide_signature(app, what, name, obj, options, signature, returned):

@@ -1,10 +1,12 @@
 """Draw the pictures of README.md: `make images`."""
 
+import sys
 from pathlib import Path
 
-import browser
+from convae_nb import data, models, noise, plots, reference
 
-from convae_nb import data, models, noise, plots, pretrained
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+import browser
 
 HERE = Path(__file__).parent
 
@@ -27,12 +29,12 @@ def photograph_explorer(name):
         explorer.screenshot(path=HERE / name)
 
 
-model = pretrained.load("original_basic")
+model = reference.load("original_basic")
 digits = data.as_images(data.load().x_test[:10])
 save(plots.network(models.layer_table(model)), "network.png")
 save(plots.image_rows({"digits": digits, "reconstructed": models.reconstruct(model, digits)}), "reconstructions.png")
 noisy = noise.corrupt(digits)
-denoised = models.reconstruct(pretrained.load("original_denoiser"), noisy)
+denoised = models.reconstruct(reference.load("original_denoiser"), noisy)
 save(plots.image_rows({"noisy": noisy, "denoised": denoised}), "denoised.png")
 if lack := browser.lacking():
     print(f"noise_explorer.png stays as it was: {lack}")

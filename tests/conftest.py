@@ -1,10 +1,11 @@
 """What tests of several modules need."""
 
 import os
+from pathlib import Path
 
+import browser
+import nbformat
 import pytest
-
-from images import browser
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,20 @@ def chromium():
         pytest.skip(lack)
     with browser.chromium() as started:
         yield started
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a notebook into ./notebooks: its parameters cell, then the other cells."""
+    monkeypatch.chdir(tmp_path)
+    Path("notebooks").mkdir()
+
+    def write(name, parameters, *sources, kernel="python3"):
+        cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+        cells += [nbformat.v4.new_code_cell(source) for source in sources]
+        kernelspec = {"name": kernel, "display_name": kernel, "language": "python"}
+        path = Path("notebooks", name)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernelspec}), path)
+        return path
+
+    return write

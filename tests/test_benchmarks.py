@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from convae_nb import data, metrics, models, noise, pretrained, training
+from convae_nb import data, metrics, models, noise, reference, training
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # scripts beside the package, not part of it
@@ -87,7 +87,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(torch_environment, "can_compile", lambda: True)
     monkeypatch.setitem(training.RECIPES, "fast_denoiser", training.RECIPES["fast_basic"])
     record = {"test": {"loss": 0.09}}
-    monkeypatch.setattr(pretrained, "record", lambda name: record)
+    monkeypatch.setattr(reference, "record", lambda name: record)
     monkeypatch.setattr(bench.explorer, "measure", lambda: {"explorer_move_ms": ([12.0], "ms")})
     monkeypatch.setattr(bench.dead_maps, "measure", lambda: {"dead_maps_from_zero_bias": ([7], "of 96 maps")})
     moves = {"explorer_move_ms": ([9.0, 10.0], "ms"), "explorer_move_p95_ms": ([12.0], "ms")}
@@ -269,7 +269,7 @@ def test_time_to_quality_is_the_originals_epochs_over_the_fast_training(fake):
     assert list(measured["time_to_quality_ratio_denoiser_with_start"][0]) == [1005 / 30] * seeds
     assert list(measured["epoch_seconds_original_denoiser"][0]) == [10.0] * seeds
     assert measured["cores_original_denoiser"][0] == [1.5] * seeds
-    assert measured["test_loss_original_denoiser"][0] == [0.09] * sum(name.startswith("original_denoiser/") for name in pretrained.NAMES)
+    assert measured["test_loss_original_denoiser"][0] == [0.09] * sum(name.startswith("original_denoiser/") for name in reference.NAMES)
     assert measured["peak_memory_mb"] == ([900.0] * seeds, "MB")
     assert fake.asked == len(protocol.TASKS) * [
         question
@@ -442,7 +442,7 @@ def test_the_test_loss_of_a_recipe_is_that_of_the_records():
     with protocol.Worker("recipe.py", "denoiser", "original_denoiser", "3") as worker:
         measured = worker.ask("test_loss")
     clean = data.load().x_test
-    # As `pretrained` measures a denoiser; here one that has not been trained.
+    # As `reference` measures a denoiser; here one that has not been trained.
     expected = metrics.evaluate(models.build_autoencoder(task.filters, seed=3), clean, noise.corrupt(clean, "gaussian", 0.5))
     assert measured == pytest.approx(expected["loss"].item(), rel=1e-5)
 

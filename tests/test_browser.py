@@ -8,12 +8,12 @@ import shutil
 import time
 from pathlib import Path
 
+import browser
 import numpy as np
 import pytest
 from PIL import Image
 
-from convae_nb import data, frames, noise, plots
-from images import browser
+from convae_nb import data, noise, plots
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHAPTER, NOTEBOOK = NOTEBOOKS / "04_denoising.ipynb", NOTEBOOKS / "noise_explorer.ipynb"
@@ -163,8 +163,8 @@ def test_pixels_are_of_one_size_and_a_page_of_400_pixels_is_wide_enough(chromium
 
 
 def test_frames_obey_the_keyboard_on_a_page_without_a_kernel(chromium):
-    shown = frames.Frames(plots.overlap, start={"kernel_size": 3, "stride": 2}, kernel_size=[2, 3, 4], stride=[1, 2])
-    wanted = frames.Frames(plots.overlap, start={"kernel_size": 4, "stride": 1}, kernel_size=[4], stride=[1])
+    shown = plots.Frames(plots.overlap, start={"kernel_size": 3, "stride": 2}, kernel_size=[2, 3, 4], stride=[1, 2])
+    wanted = plots.Frames(plots.overlap, start={"kernel_size": 4, "stride": 1}, kernel_size=[4], stride=[1])
     with visitors(chromium) as visit:
         page = visit("about:blank")
         page.set_content(shown._repr_mimebundle_()["text/html"])

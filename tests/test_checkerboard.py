@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage, signal
 
 from convae_nb import checkerboard, data, layers
-from convae_nb._tensorflow import keras
+from convae_nb._base.tensorflow import keras
 
 ROWS, COLUMNS = np.indices((28, 28))
 BOARDS = {

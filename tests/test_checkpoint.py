@@ -1,5 +1,7 @@
+import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,11 +12,18 @@ import time
 import numpy as np
 import pytest
 
-from convae_nb import _checkpoint, data, models, training
+from convae_nb import data, models, training
+from convae_nb.training import checkpoint, loop
 
-RECIPE = training.RECIPES["fast_basic"].model_copy(
-    update={"epochs": 2, "batch_size": 20, "validation": 50, "noise_level": (0.1, 0.6), "start_at_mean": True}
-)
+RECIPE = training.recipe("fast_basic", epochs=2, batch_size=20, validation=50, noise_level=(0.1, 0.6), start_at_mean=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def interruptible():
+    """A script's background job ignores Ctrl-C from the start: here it is heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +48,7 @@ def same(model, other):
 
 def interrupt_at(monkeypatch, step):
     """Let the run's Ctrl-C come when this many steps are done."""
-    advance = training._Run.advance
+    advance = loop._Run.advance
 
     def advance_and_interrupt(self, *position):
         self._chunk = 3
@@ -48,7 +57,7 @@ def interrupt_at(monkeypatch, step):
             os.kill(os.getpid(), signal.SIGINT)
         return seen
 
-    monkeypatch.setattr(training._Run, "advance", advance_and_interrupt)
+    monkeypatch.setattr(loop._Run, "advance", advance_and_interrupt)
 
 
 @pytest.mark.parametrize("step", [1, 7, 20, 33])
@@ -80,6 +89,53 @@ def test_the_handler_of_ctrl_c_is_given_back(uninterrupted):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_ctrl_c_that_is_ignored_stays_ignored(dataset, uninterrupted, monkeypatch):
+    monkeypatch.setattr(loop, "_SAVE_EVERY", 0)
+    interrupt_at(monkeypatch, 3)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert same(run(dataset, None)[0], uninterrupted[0])
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_that_comes_while_the_loop_looks_is_for_the_next_look(dataset, tmp_path, monkeypatch):
+    class Late(threading.Event):
+        """Not heard at the first look, and from then on."""
+
+        def is_set(self):
+            was = super().is_set()
+            self.set()
+            return was
+
+    monkeypatch.setattr(loop, "_interrupts", lambda: contextlib.nullcontext(Late()))
+    with pytest.raises(KeyboardInterrupt, match=r"after (\d) of 2 epochs and (\d+) of 20 steps; .* goes on from there") as stopped:
+        run(dataset, tmp_path)
+    epochs, steps = map(int, re.search(r"after (\d) of 2 epochs and (\d+)", str(stopped.value)).groups())
+    monkeypatch.undo()
+    assert run(dataset, tmp_path)[1].resumed_from == (epochs, steps)
+
+
+def test_a_checkpoint_of_more_than_a_thousand_arrays_comes_back_in_order(tmp_path):
+    checkpoint.write(tmp_path, [np.array([number]) for number in range(1100)], {"what": "many"})
+    arrays, record = checkpoint.read(tmp_path)
+    assert np.concatenate(arrays).tolist() == list(range(1100))
+    assert record == {"what": "many"}
+
+
+@pytest.mark.parametrize("others", ["more", "of another shape"])
+def test_a_checkpoint_of_another_keras_is_refused_with_both_versions(dataset, tmp_path, others):
+    run(dataset, tmp_path)
+    arrays, record = checkpoint.read(tmp_path)
+    arrays = [*arrays, np.zeros(3)] if others == "more" else [*arrays[:-1], arrays[-1][:-1]]
+    checkpoint.write(tmp_path, arrays, record | {"keras": "2.15.0"})
+    with pytest.raises(
+        training.CheckpointError, match=r"written with Keras 2.15.0, and Keras 3\S* keeps others .*: go on with that version"
+    ):
+        run(dataset, tmp_path)
+
+
 def test_training_works_outside_the_main_thread(dataset, uninterrupted):
     results = []
     thread = threading.Thread(target=lambda: results.append(run(dataset, None)))
@@ -101,7 +157,7 @@ def test_a_finished_folder_gives_weights_and_history_at_once(dataset, uninterrup
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recipe": RECIPE.model_copy(update={"epochs": 3})}, "holds a run of another recipe .epochs is 2 there and 3 here"),
+        ({"recipe": training.recipe(RECIPE, epochs=3)}, "holds a run of another recipe .epochs is 2 there and 3 here"),
         ({"filters": (4, 3)}, "holds a run of another model"),
         ({"seed": 1}, "holds a run from other starting weights"),
         ({"digits": 449}, "holds a run of another data .shape is"),
@@ -130,30 +186,30 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_begins_again(dataset, uni
 
 def test_no_flipped_bit_passes_for_a_checkpoint(tmp_path):
     arrays = [np.arange(6, dtype="float32"), np.zeros((2, 2))]
-    _checkpoint.write(tmp_path, arrays, {"epoch": 3})
+    checkpoint.write(tmp_path, arrays, {"epoch": 3})
     path = tmp_path / "checkpoint.npz"
     whole = path.read_bytes()
     for place in range(0, len(whole), 3):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         try:
-            read, about = _checkpoint.read(tmp_path)
-        except _checkpoint.DamagedError:
+            read, about = checkpoint.read(tmp_path)
+        except checkpoint.DamagedError:
             continue
         assert about == {"epoch": 3}
         assert all(map(np.array_equal, read, arrays))
 
 
 def test_a_failed_write_keeps_the_checkpoint_before_it(tmp_path, monkeypatch):
-    _checkpoint.write(tmp_path, [np.zeros(3)], {"epoch": 1})
+    checkpoint.write(tmp_path, [np.zeros(3)], {"epoch": 1})
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(training.CheckpointError, match=r"could not be written .*No space left on device.*: the one before it is kept"):
-        _checkpoint.write(tmp_path, [np.ones(3)], {"epoch": 2})
+        checkpoint.write(tmp_path, [np.ones(3)], {"epoch": 2})
     monkeypatch.undo()
-    assert _checkpoint.read(tmp_path)[1] == {"epoch": 1}
+    assert checkpoint.read(tmp_path)[1] == {"epoch": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
@@ -172,10 +228,10 @@ def small_disk(tmp_path):
 
 @pytest.mark.slow
 def test_a_disk_that_is_really_full_keeps_the_checkpoint_before_it(small_disk):
-    _checkpoint.write(small_disk, [np.zeros(2000)], {"epoch": 1})
+    checkpoint.write(small_disk, [np.zeros(2000)], {"epoch": 1})
     with pytest.raises(training.CheckpointError, match=r"could not be written .*No space left on device.*: the one before it is kept"):
-        _checkpoint.write(small_disk, [np.ones(9000)], {"epoch": 2})
-    assert _checkpoint.read(small_disk)[1] == {"epoch": 1}
+        checkpoint.write(small_disk, [np.ones(9000)], {"epoch": 2})
+    assert checkpoint.read(small_disk)[1] == {"epoch": 1}
     assert [file.name for file in small_disk.iterdir()] == ["checkpoint.npz"]
 
 
@@ -183,10 +239,11 @@ CHILD = """
 import dataclasses, sys
 import numpy as np
 from convae_nb import data, models, training
-training._SAVE_EVERY = 0.05
+from convae_nb.training import loop
+loop._SAVE_EVERY = 0.05
 digits = data.load()
 digits = dataclasses.replace(digits, x_train=digits.x_train[:6000])
-recipe = training.RECIPES["fast_basic"].model_copy(update={"epochs": 3, "batch_size": 20, "noise_level": 0.5})
+recipe = training.recipe("fast_basic", epochs=3, batch_size=20, noise_level=0.5)
 model = models.build_autoencoder((4, 2))
 print("ready", flush=True)
 result = training.train(model, digits, recipe, checkpoint_dir=sys.argv[1] or None, progress=False)
@@ -203,8 +260,10 @@ def killed_again_and_again(tmp_path, kills):
     while True:
         process = subprocess.Popen([*command, str(tmp_path / "run"), str(tmp_path / "resumed.npz")], stdout=subprocess.PIPE, text=True)
         process.stdout.readline()
+        while process.poll() is None and not (tmp_path / "run/checkpoint.npz").exists():
+            time.sleep(0.01)
         try:
-            process.wait(timeout=rng.uniform(2, 5) if killed < kills else None)
+            process.wait(timeout=rng.uniform(0, 1) if killed < kills else None)
         except subprocess.TimeoutExpired:
             process.kill()
             killed += 1

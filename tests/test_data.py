@@ -4,12 +4,14 @@ import io
 import struct
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn import datasets
 
 from convae_nb import data
+from convae_nb.data import loading
 
 NAMES = ["x_train", "y_train", "x_test", "y_test"]
 
@@ -25,7 +27,7 @@ def load_altered(digits, tmp_path, monkeypatch):
 
     def load(**changes):
         arrays = {name: getattr(digits, name) for name in NAMES} | changes
-        monkeypatch.setattr(data, "_DIGITS", tmp_path / "mnist.npz")
+        monkeypatch.setattr(loading, "_DIGITS", tmp_path / "mnist.npz")
         np.savez(tmp_path / "mnist.npz", **{name: array for name, array in arrays.items() if array is not None})
         return data.load("mnist")
 
@@ -126,7 +128,7 @@ def test_a_missing_array_is_named(load_altered):
 
 
 def test_missing_digits_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "_DIGITS", tmp_path / "mnist.npz")
+    monkeypatch.setattr(loading, "_DIGITS", tmp_path / "mnist.npz")
     with pytest.raises(data.DataError, match=r"mnist\.npz is not there"):
         data.load()
 
@@ -219,9 +221,12 @@ def test_a_file_with_other_arrays_is_refused(own_file, changes, message):
         ("x" * 5000 + ".npz", r"x\.npz is not there"),
         ("nul\0.npz", r"nul\0\.npz is not there"),
         ("digits.npz", r"digits\.npz is not there: check the path, 'digits\.npz'"),
+        (b"mnist", r"""source="b'mnist'" is not known"""),
+        (Path("mnist"), "source='mnist' is not known: give \"mnist\", the path"),
     ],
 )
-def test_an_unknown_source_is_refused(source, message):
+def test_an_unknown_source_is_refused(tmp_path, monkeypatch, source, message):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(data.DataError, match=message):
         data.load(source)
 
@@ -352,6 +357,18 @@ def test_an_archive_bomb_is_refused_before_it_is_unpacked(tmp_path):
     assert len(data.load(tmp_path / "bomb.npz", limit=80_000_000).x_train) > 90
 
 
+def test_arrays_count_together_against_the_limit(own_file):
+    path = own_file()
+    with zipfile.ZipFile(path) as archive:
+        sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
+    assert sizes["x_train"] == 128 + 6 * 5 * 7  # NumPy's header, and a byte a pixel
+    together = sum(sizes.values())
+    np.testing.assert_array_equal(data.load(path, limit=together).x_train, pictures(6))
+    message = rf"own\.npz: with y_test, its arrays take {together} bytes, more than limit={together - 1}"
+    with pytest.raises(data.DataError, match=message):
+        data.load(path, limit=together - 1)
+
+
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_compression_that_numpy_does_not_write_is_refused(tmp_path, compression):
     with zipfile.ZipFile(tmp_path / "own.npz", "w", compression) as archive:
@@ -474,3 +491,9 @@ def test_the_first_images_are_kept_with_their_labels_if_there_are_any(count, kep
     assert first.y_train.tolist() == [1, 0, 1][:kept]
     assert (len(first.x_test), len(first.y_test), first.classes) == (3, 3, classes)
     assert data.first(data.Dataset(pictures, None, pictures, None), count).y_train is None
+
+
+@pytest.mark.parametrize("count", [-1, -60_000, 1.0, True, None, "3"])
+def test_a_count_that_is_none_is_refused_in_one_sentence(digits, count):
+    with pytest.raises(ValueError, match=rf"^count must be a whole number of at least 0, where 0 keeps all, got {count!r}$"):
+        data.first(digits, count)

@@ -11,9 +11,10 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from skimage import metrics as reference
+from skimage import metrics as peers
 
-from convae_nb import baselines, data, explorer, metrics, models, noise, plots, pretrained
+from convae_nb import baselines, data, explorer, metrics, models, noise, plots, reference
+from convae_nb.measures import denoisers
 
 DIGITS = data.load()
 FIRSTS = [int(np.argmax(DIGITS.y_test == label)) for label in range(10)]
@@ -36,7 +37,9 @@ def asked(monkeypatch):
     def fail(noisy, *, kind, level):
         raise ValueError("this <filter> wants other images")
 
-    monkeypatch.setattr(baselines, "DENOISERS", {"half": halve, "fails": fail})
+    two = {"half": halve, "fails": fail}
+    for module in (baselines, denoisers):
+        monkeypatch.setattr(module, "DENOISERS", two)
     return asked
 
 
@@ -131,9 +134,9 @@ def test_beside_each_row_stand_its_mean_psnr_and_ssim(explored, model):
     noisy = noise.corrupt(clean, "gaussian", 0.3)
     for row, images in {"noisy": noisy, "network": models.reconstruct(model, noisy)}.items():
         pairs = list(zip(clean, images, strict=True))
-        psnr = np.mean([reference.peak_signal_noise_ratio(*pair, data_range=1) for pair in pairs])
+        psnr = np.mean([peers.peak_signal_noise_ratio(*pair, data_range=1) for pair in pairs])
         settings = {"data_range": 1, "channel_axis": -1, "gaussian_weights": True, "use_sample_covariance": False}
-        ssim = np.mean([reference.structural_similarity(*pair, **settings) for pair in pairs])
+        ssim = np.mean([peers.structural_similarity(*pair, **settings) for pair in pairs])
         assert f"PSNR {psnr:.2f} dB, SSIM {ssim:.3f}" in explored.notes[row].value
 
 
@@ -297,13 +300,13 @@ def test_the_button_brings_the_next_seeds_noise(explored):
 
 
 def test_the_networks_are_the_given_one_and_the_shipped_denoisers(explored):
-    denoisers = [name for name in pretrained.NAMES if name.split("/")[0].endswith("denoiser")]
-    assert explored.model.options == ("yours", *denoisers)
-    assert "original_denoiser/0" in denoisers
+    shipped = [name for name in reference.NAMES if name.split("/")[0].endswith("denoiser")]
+    assert explored.model.options == ("yours", *shipped)
+    assert "original_denoiser/0" in shipped
     by_name = explorer.noise_explorer(model="fast_basic")
-    assert by_name.model.options == ("fast_basic/0", *denoisers)
+    assert by_name.model.options == ("fast_basic/0", *shipped)
     noisy = noise.corrupt(DIGITS.x_test[FIRSTS])
-    np.testing.assert_array_equal(pixels(by_name, "network"), strip(models.reconstruct(pretrained.load("fast_basic/0"), noisy)))
+    np.testing.assert_array_equal(pixels(by_name, "network"), strip(models.reconstruct(reference.load("fast_basic/0"), noisy)))
 
 
 def test_images_of_ones_own_are_chosen_by_index_and_keep_their_colours(asked):
@@ -332,7 +335,7 @@ def test_a_dataset_is_explored_on_its_test_images_and_by_class_if_it_has_labels(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": None}, r"model must be one of pretrained.NAMES or a keras.Model, got None"),
+        ({"model": None}, r"model must be one of reference.NAMES or a keras.Model, got None"),
         ({"model": "fast_basick"}, "there is no reference run .*did you mean 'fast_basic/"),
         ({"images": np.full((3, 28, 28), 7.5), "model": "fast_basic"}, "images of floats must lie in"),
         ({"images": np.zeros((3, 28, 28, 3)), "model": "fast_basic"}, r"the model takes images of shape \(28, 28, 1\), got \(28, 28, 3\)"),

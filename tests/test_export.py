@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from convae_nb import data, models, pretrained
+from convae_nb import data, models, reference
 
 # Keras 3.15 asks NumPy 2 for `object`, which NumPy will define one day.
 pytestmark = pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
@@ -27,7 +27,7 @@ def assert_same(model, session, images):
 
 @pytest.mark.parametrize("decoder", [pytest.param(name, marks=pytest.mark.slow if name != "nearest" else ()) for name in models.DECODERS])
 def test_a_trained_model_and_its_parts_say_the_same_as_onnx(decoder, tmp_path):
-    model = pretrained.load(f"fast_basic-{decoder}")
+    model = reference.load(f"fast_basic-{decoder}")
     digits = data.as_images(data.load().x_test[:20])
     assert_same(model, exported(model, tmp_path / "model.onnx"), digits)
     encoder, drawer = (model.get_layer(part) for part in ("encoder", "decoder"))

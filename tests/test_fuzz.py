@@ -5,15 +5,19 @@ memory it held, and whether anything was started, unpickled, written or asked of
 `python tests/test_fuzz.py weights 17 1` tries one again.
 """
 
+import contextlib
 import functools
 import io
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
+import types
 import warnings
 import zipfile
 import zlib
@@ -229,15 +233,16 @@ class Weights(Target):
     errors = (ValueError,)
 
     def __init__(self, folder):
-        from convae_nb import models, pretrained
+        from convae_nb import models, reference
+        from convae_nb.reference import networks
 
         super().__init__(folder)
-        self.load = pretrained.load
+        self.load = reference.load
         name = "fast_basic/0"
-        record = pretrained.record(name)
-        with np.load(pretrained._path(name, "npz")) as stored:
+        record = reference.record(name)
+        with np.load(networks._path(name, "npz")) as stored:
             arrays = {key: stored[key] for key in stored if key.startswith(f"{name}/")}
-        pretrained._FOLDER = folder
+        networks._FOLDER = folder
         # Building a model takes a third of a second; one that has been built is as good.
         build = functools.lru_cache(lambda arguments: models_build(**json.loads(arguments)))
         models_build, models.build_autoencoder = models.build_autoencoder, lambda **arguments: build(json.dumps(arguments))
@@ -263,20 +268,20 @@ class Checkpoints(Target):
     mutations = (mutated, mutated_members)
 
     def __init__(self, folder):
-        from convae_nb import _checkpoint
+        from convae_nb.training import checkpoint
 
         super().__init__(folder)
-        self.errors, self.reader = (_checkpoint.DamagedError,), _checkpoint.read
-        self.arrays, self.about = [IMAGES / 255, np.arange(6), np.float32(0.5)], {"beside": {"history": {"loss": [0.5]}}}
-        _checkpoint.write(folder, self.arrays, self.about)
-        self.seeds = [(folder / "checkpoint.npz").read_bytes(), npz(about=np.array([Intruder()]), digest=np.array([1]))]
+        self.errors, self.reader = (checkpoint.DamagedError,), checkpoint.read
+        self.arrays, self.record = [IMAGES / 255, np.arange(6), np.float32(0.5)], {"progress": {"history": {"loss": [0.5]}}}
+        checkpoint.write(folder, self.arrays, self.record)
+        self.seeds = [(folder / "checkpoint.npz").read_bytes(), npz(record=np.array([Intruder()]), digest=np.array([1]))]
 
     def read(self, content):
         (self.folder / "checkpoint.npz").write_bytes(content)
         yield
-        arrays, about = self.reader(self.folder)
+        arrays, record = self.reader(self.folder)
         yield
-        assert about == self.about
+        assert record == self.record
         assert all(np.array_equal(*pair) for pair in zip(arrays, self.arrays, strict=True))
 
 
@@ -284,23 +289,24 @@ class Notebooks(Target):
     mutations = (mutated, mutated_values)
 
     def __init__(self, folder):
-        from convae_nb import runs
+        from convae_nb.runs import records
 
         super().__init__(folder)
-        self.collect, self.seeds = runs.collect, [executed_notebook()]
+        self.read_folder, self.seeds = records.read_folder, [executed_notebook()]
         (folder / "good.ipynb").write_bytes(self.seeds[0])
-        self.good = runs.collect(folder).loc["good.ipynb"].to_dict()
+        self.good = self.read_folder(folder).table.loc["good.ipynb"].to_dict()
 
     def read(self, content):
         (self.folder / "mutated.ipynb").write_bytes(content)
         yield
-        table = self.collect(self.folder)
+        found = self.read_folder(self.folder)
         yield
+        table = found.table
         row = table.loc["good.ipynb", list(self.good)].to_dict()
         assert row == self.good
         table.to_csv(io.StringIO())
-        assert sorted([*table.index, *table.attrs["skipped"]]) == ["good.ipynb", "mutated.ipynb"]
-        if table.attrs["skipped"]:
+        assert sorted([*table.index, *found.skipped]) == ["good.ipynb", "mutated.ipynb"]
+        if found.skipped:
             raise Skipped
 
 
@@ -406,6 +412,107 @@ def test_damaged_files_are_read_or_refused_and_do_nothing(name):
 @pytest.mark.parametrize("name", TARGETS)
 def test_many_damaged_files_are_read_or_refused_and_do_nothing(name):
     holds(name, 1000, 1000)
+
+
+ZEROS = 300 * 2**20  # bytes that a bomb unpacks to, out of some 300,000
+
+
+def bomb(path, name, **beside):
+    """Write a .npz file that is whole, and tells the truth: its array of zeros is as large as it says."""
+    header = {"shape": (300, 1024, 1024), "fortran_order": False, "descr": "|u1"}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for other, array in beside.items():
+            archive.writestr(f"{other}.npy", member_of(array))
+        with archive.open(f"{name}.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for _ in range(300):
+                file.write(bytes(2**20))
+    assert path.stat().st_size < ZEROS / 900
+
+
+def member_of(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@contextlib.contextmanager
+def memory_is_spared():
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_dataset_that_unpacks_to_far_more_than_the_limit_is_refused_before_memory_is_taken(tmp_path):
+    from convae_nb import data
+
+    bomb(tmp_path / "own.npz", "x_train")
+    with memory_is_spared(), pytest.raises(data.DataError, match=r"with x_train, its arrays take 314,572,928 bytes, more than limit=99"):
+        data.load(tmp_path / "own.npz", limit=99_000_000)
+    assert len(data.load(tmp_path / "own.npz", limit=ZEROS + 128).x_train) > 200, "it is whole: a higher limit reads it"
+
+
+def test_a_checkpoint_that_unpacks_to_far_more_than_the_limit_is_refused_before_memory_is_taken(tmp_path):
+    from convae_nb.training import checkpoint
+
+    beside = {"record": np.frombuffer(b"{}", "uint8"), "digest": np.zeros(32, "uint8")}
+    bomb(tmp_path / "checkpoint.npz", "0", **beside)
+    with (
+        memory_is_spared(),
+        pytest.raises(checkpoint.DamagedError, match=r"is damaged .*arrays take 314,\d+,\d+ bytes, more than limit=99"),
+    ):
+        checkpoint.read(tmp_path, limit=99_000_000)
+    with pytest.raises(checkpoint.DamagedError, match="its digest does not fit"):
+        checkpoint.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["0", "record"])
+def test_a_run_does_not_resume_from_far_more_than_it_has_variables_for(tmp_path, name):
+    from convae_nb.training import checkpoint
+
+    beside = {"0": np.zeros(3), "record": np.frombuffer(b"{}", "uint8"), "digest": np.zeros(32, "uint8")}
+    bomb(tmp_path / "checkpoint.npz", name, **{other: array for other, array in beside.items() if other != name})
+    folder = checkpoint.Folder(tmp_path, types.SimpleNamespace(get_weights=lambda: []), [np.zeros(3)], {})
+    with (
+        memory_is_spared(),
+        pytest.warns(UserWarning, match=r"more than limit=.*: renamed to damaged-1-checkpoint\.npz, the run begins again"),
+    ):
+        assert folder.resume() is None
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """The reference runs, in a folder where they may be harmed, with what reads them loaded."""
+    from convae_nb import reference
+    from convae_nb.reference import networks
+
+    shutil.copytree(networks._FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(networks, "_FOLDER", tmp_path / "weights")
+    assert reference.load("fast_basic").count_params() == 4385
+    return tmp_path / "weights"
+
+
+def test_shipped_weights_that_unpack_to_far_more_than_their_model_are_refused_before_memory_is_taken(shipped):
+    from convae_nb import reference
+
+    with np.load(shipped / "nearest.npz") as stored:
+        others = {key: stored[key] for key in stored if key.startswith("fast_basic/0/") and key != "fast_basic/0/000"}
+    bomb(shipped / "nearest.npz", "fast_basic/0/000", **others)
+    with memory_is_spared(), pytest.raises(ValueError, match=r"nearest\.npz is damaged, .*arrays take 314,\d+,\d+ bytes, more than limit="):
+        reference.load("fast_basic")
+
+
+def test_shipped_records_of_far_more_than_records_take_are_refused_before_memory_is_taken(shipped):
+    from convae_nb import reference
+
+    with (shipped / "nearest.json").open("ab") as file:  # JSON still: space may follow
+        for _ in range(300):
+            file.write(b" " * 2**20)
+    with memory_is_spared(), pytest.raises(ValueError, match=r"nearest\.json is damaged, .*314,\d+,\d+ bytes are more than records take"):
+        reference.record("fast_basic")
 
 
 def test_what_is_started_or_unpickled_would_be_noticed(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convae_nb import layers
-from convae_nb._tensorflow import keras, tf
+from convae_nb._base.tensorflow import keras, tf
 
 LAYERS = [layers.UpsampleConv2D, layers.SubpixelConv2D]
 

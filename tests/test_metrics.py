@@ -1,10 +1,14 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.special
 import skimage.metrics
 
 from convae_nb import data, metrics
-from convae_nb._tensorflow import keras, tf
+from convae_nb._base.tensorflow import keras, tf
+from convae_nb.measures import metrics as measured
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,31 @@ def test_mean_over_all_test_pixels_is_good_to_a_millionth(digits):
     logits = np.random.default_rng(0).normal(-16, 1, digits.shape)
     expected = np.mean(np.logaddexp(0, logits) - images * logits)
     assert metrics.binary_cross_entropy(digits, logits) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 28, 28, 1), (3, 17, 5, 3)])
+@pytest.mark.parametrize("scale", [1, 5, 30])
+def test_loss_is_that_of_tensorflow_to_ten_digits(shape, scale):
+    images = random_images(*shape)
+    logits = np.random.default_rng(1).normal(0, scale, shape).astype("float32")
+    expected = tf.nn.sigmoid_cross_entropy_with_logits(images.astype("float64"), logits.astype("float64")).numpy().mean()
+    assert metrics.binary_cross_entropy(images, logits) == pytest.approx(expected, rel=0, abs=1e-10)
+
+
+def test_loss_is_the_mean_over_more_images_than_are_taken_at_a_time(monkeypatch):
+    images, logits = random_images(7, 3, 4, 1), np.random.default_rng(1).normal(size=(7, 3, 4, 1))
+    expected = np.mean([metrics.binary_cross_entropy(images[[i]], logits[[i]]) for i in range(7)])
+    monkeypatch.setattr(measured, "_BATCH", 3)
+    assert metrics.binary_cross_entropy(images, logits) == pytest.approx(expected, rel=1e-12)
+
+
+def test_figures_of_images_need_no_tensorflow():
+    code = (
+        "import sys, numpy as np, convae_nb.metrics as metrics; images = np.zeros((1, 12, 12))\n"
+        "metrics.binary_cross_entropy(images, images), metrics.scores(images, images), metrics.trivial_predictors(images)\n"
+        "print({'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 def test_loss_takes_pixels_as_every_kind_of_image():
@@ -235,6 +264,13 @@ def test_dead_maps_are_0_everywhere_on_all_images():
     assert metrics.evaluate(model, images)["dead_maps"].item() == 5
     images[0, 3, 4, 0] = images[600, 0, 0, 1] = images[1001, 11, 11, 2] = 1e-3  # one pixel is life enough, in any batch
     assert metrics.evaluate(model, images)["dead_maps"].item() == 2
+
+
+def test_a_map_is_dead_if_it_is_0_on_what_goes_in_whatever_is_to_come_out():
+    black, white = np.zeros((3, 12, 12, 1), "float32"), np.ones((3, 12, 12, 1), "float32")
+    model = tiny_model((12, 12, 1), [[1.0, -1.0]])  # a map that is 0 on black, and one that is 0 on both
+    assert metrics.evaluate(model, black, white)["dead_maps"].item() == 1
+    assert metrics.evaluate(model, white, black)["dead_maps"].item() == 2
 
 
 def test_ssim_is_missing_for_images_too_small_for_it():

@@ -3,9 +3,10 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import special
 
 from convae_nb import data, models
-from convae_nb._tensorflow import keras, tf
+from convae_nb._base.tensorflow import keras, tf
 
 BASIC, DENOISER = (16, 8, 8), (32, 32, 16)
 SIDES = {"transposed_3x3": 3, "transposed_4x4": 4, "transposed_2x2": 2}  # of the transposed convolutions' kernels
@@ -207,7 +208,7 @@ def test_saved_models_and_weights_give_the_same_outputs_in_a_new_process(tmp_pat
         model.save_weights(tmp_path / f"{decoder}.weights.h5")
     np.save(tmp_path / "digits.npy", digits[:10])
     code = (
-        "import sys, pathlib, numpy as np, convae_nb.models, keras; folder = pathlib.Path(sys.argv[1])\n"
+        "import sys, pathlib, numpy as np, convae_nb.layers, convae_nb.models, keras; folder = pathlib.Path(sys.argv[1])\n"
         "digits = np.load(folder / 'digits.npy')\n"
         "for decoder in sys.argv[2:]:\n"
         "    whole = keras.saving.load_model(folder / f'{decoder}.keras')\n"
@@ -317,3 +318,11 @@ def test_layer_table_sees_as_far_as_the_gradient_reaches(decoder, depths, kernel
         reached |= np.any(tape.gradient(values, images)[..., 0] != 0, axis=2)
     sides = [np.ptp(np.flatnonzero(row)) + 1 for row in reached]
     assert models.layer_table(model).loc["logits", "sees"] == max(sides)
+
+
+def test_a_network_denoises_alike_whatever_kind_and_level(digits):
+    model = models.build_autoencoder((4, 4), seed=1)
+    denoise = models.as_denoiser(model)
+    expected = special.expit(model(digits[:10], training=False))
+    for kind, level in (("gaussian", 0.5), ("blur", 2)):
+        np.testing.assert_allclose(denoise(digits[:10], kind=kind, level=level), expected, atol=1e-6)

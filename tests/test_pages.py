@@ -19,9 +19,12 @@ import pytest
 from PIL import Image
 
 import convae_nb
-from convae_nb import __main__, _engine, _pictures, data, noise, parameters, runs
+from convae_nb import cli, data, noise, parameters, runs
+from convae_nb.data import folder
+from convae_nb.runs import engine
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = ["benchmarks", "book", "convae_nb", "images", "tests"]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("book/**/*.md"))]
 CHAPTERS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
 # How the chapters say their minutes, and how tables do.
@@ -87,10 +90,16 @@ def test_links_lead_to_files_and_headings(page):
 
 @every_page
 def test_names_of_the_package_exist(page):
-    modules = {path.stem for path in (ROOT / "convae_nb").glob("*.py")}
     for module, name in re.findall(r"`([a-z_]+)\.(\w+)", prose(page)):
-        if module in modules and name not in ("py", "md"):
+        if module in convae_nb.__all__ and name not in ("py", "md"):
             assert hasattr(importlib.import_module(f"convae_nb.{module}"), name), f"{module}.{name}"
+
+
+@every_page
+def test_files_that_are_named_are_there(page):
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")]
+    for named in re.findall(r"`([\w/]+\.(?:pyi?|csv|json|npz))`", prose(page)):
+        assert any(path.endswith(f"/{named}") for path in files), named
 
 
 # --- commands and code
@@ -100,13 +109,13 @@ def test_names_of_the_package_exist(page):
 def test_commands_are_such_that_can_be_given(page):
     targets = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split()
     lines = [line for language, code in blocks(page) if language == "sh" for line in code.splitlines()]
-    lines += re.findall(r"`((?:make|\.venv/bin/python) [^`]+)`", prose(page))
+    lines += re.findall(r"`((?:make|\.venv/bin/\w+) [^`]+)`", prose(page))
     for line in lines:
-        program, *words = shlex.split(line.replace("NAME", "nearest"), comments=True)
+        program, *words = shlex.split(line.replace("NAME", "nearest").replace("python -m convae_nb", "convae"), comments=True)
         if program == "make":
             assert words[0] in targets, line
-        elif words[:2] == ["-m", "convae_nb"]:
-            options = __main__._parser().parse_args(words[2:])
+        elif program == ".venv/bin/convae":
+            options = cli._parser().parse_args(words)
             parameters.check(**parameters.parse(getattr(options, "parameter", [])))
             for name, values in parameters.parse_grid(getattr(options, "grid", [])).items():
                 for value in values:
@@ -114,11 +123,12 @@ def test_commands_are_such_that_can_be_given(page):
             for chapter in [options.chapter] if "chapter" in options else getattr(options, "chapters", []):
                 assert chapter in ("all", "NN") or runs.find(chapter).exists()
         elif words[:1] == ["-c"]:
-            compile(words[1], line, "exec")
+            imported = {}
+            exec(words[1].partition(";")[0], imported)
             for module, name in re.findall(r"\b([a-z_]+)\.([a-z_]+)\(", words[1]):
-                assert hasattr(importlib.import_module(f"convae_nb.{module}"), name), line
+                assert hasattr(imported[module], name), line
         else:
-            known = (".venv/bin/python -m ", ".venv/bin/dask ", "python3 -m venv .venv", "mkdir -p build/", "cp convae_nb/files/")
+            known = (".venv/bin/python -m ", ".venv/bin/lint-imports ", ".venv/bin/dask ", "python3 -m venv .venv")
             assert line.strip().startswith(known), line
 
 
@@ -166,7 +176,7 @@ def test_the_code_of_a_page_does_what_the_page_says(name):
 def test_what_the_pages_say_of_the_package_holds():
     own = read("book/howto/own_images.md")
     kinds = re.search(r"^Put (.*?) files into a folder", own, re.MULTILINE)[1]
-    assert {kind.upper() for kind in re.split(r", | or ", kinds)} == set(_pictures._KINDS)
+    assert {kind.upper() for kind in re.split(r", | or ", kinds)} == set(folder._KINDS)
     assert "two billion bytes" in own
     assert inspect.signature(data.load).parameters["limit"].default == 2_000_000_000
     with_source = [int(chapter.stem[:2]) for chapter in CHAPTERS if "source" in parameters_of(chapter)]
@@ -175,8 +185,8 @@ def test_what_the_pages_say_of_the_package_holds():
     assert f"{said}run on [pictures of your own]" in " ".join(read("book/teachers.md").split())
     sweeps = " ".join(read("book/howto/sweeps.md").split())
     assert "is tried three times" in sweeps
-    assert _engine.TRIES == 3
-    assert f"no worker for {_engine.PATIENCE} seconds" in sweeps
+    assert engine.ATTEMPTS == 3
+    assert f"no worker for {engine.WORKER_TIMEOUT} seconds" in sweeps
 
 
 # --- the chapters

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import convae_nb.runs.parameters
 from convae_nb import parameters
 from convae_nb.parameters import Parameters, RefusedError
 
@@ -112,9 +113,14 @@ def test_a_meaning_states_the_range_that_is_checked():
 def test_the_names_are_those_of_the_tables_that_explain_them():
     from convae_nb import models, noise, training
 
-    assert {name: kind.high for name, kind in noise.KINDS.items()} == parameters.NOISE_LEVELS
-    assert tuple(models.DECODERS) == parameters.DECODERS
-    assert set(parameters.RECIPES) == set(training.RECIPES)
+    for recipe in training.RECIPES:
+        parameters.check(recipe=recipe)
+    for decoder in models.DECODERS:
+        parameters.check(decoder=decoder)
+    for name, kind in noise.KINDS.items():
+        parameters.check(noise_kind=name, noise_level=kind.high)
+        with pytest.raises(RefusedError, match=rf"noise_level must be a number, 0 to {kind.high:g} for noise_kind '{name}'"):
+            parameters.check(noise_kind=name, noise_level=kind.high + 0.01)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +175,7 @@ def test_a_parameter_without_a_value_or_given_twice_or_unknown_is_refused():
 
 
 def test_importing_the_vocabulary_and_the_runs_imports_no_tensorflow_and_no_notebook_library():
-    heavy = {"tensorflow", "keras", "papermill", "nbformat", "nbclient", "pandas", "jupyter_client", "dask", "distributed", "locket"}
+    heavy = {"tensorflow", "keras", "papermill", "nbformat", "nbclient", "pandas", "jupyter_client", "dask", "distributed", "filelock"}
     command = f"import sys, convae_nb.parameters, convae_nb.runs; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout == "set()\n"
 
@@ -222,3 +228,63 @@ def test_a_value_of_a_grid_that_is_not_of_its_type_is_refused(text):
     name = text.partition("=")[0]
     with pytest.raises(RefusedError, match=f"^{name} must be "):
         parameters.parse_grid([text])
+
+
+OWN = {"rate": float, "names": list[str], "sizes": list[int], "levels": list[float], "word": str, "steps": int, "fast": bool}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("rate=1e-3", 0.001),
+        ("names=a, b c", ["a", "b c"]),
+        ("names=[a]", ["a"]),
+        ("sizes=[1,-2]", [1, -2]),
+        ("levels=.5,1", [0.5, 1.0]),
+        ("word=[a]", "[a]"),
+        ("steps=-3", -3),
+        ("fast=no", False),
+    ],
+)
+def test_a_parameter_outside_the_vocabulary_is_read_as_its_type(text, value):
+    (read,) = parameters.parse([text], OWN).values()
+    assert read == value
+    assert repr(read) == repr(value), "the same types"
+
+
+def test_a_grid_of_texts_has_its_lists_in_brackets_too():
+    assert parameters.parse_grid(["names=[a,b],[c]", "rate=1,.5", "word=a,b"], OWN) == {
+        "names": [["a", "b"], ["c"]],
+        "rate": [1.0, 0.5],
+        "word": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("rate", "0.1", "a number"),
+        ("rate", True, "a number"),
+        ("rate", float("nan"), "a number"),
+        ("names", "a", "a list of texts"),
+        ("names", ["a", 1], "a list of texts"),
+        ("names", ("a",), "a list of texts"),
+        ("sizes", [1.0], "a list of whole numbers"),
+        ("sizes", [2**63], "a list of whole numbers of at most 64 bits"),
+        ("levels", [1, "2"], "a list of numbers"),
+        ("word", 1, "a text"),
+        ("word", "\ud800", "a text"),
+        ("steps", 1.0, "a whole number"),
+        ("steps", True, "a whole number"),
+        ("steps", -(2**63) - 1, "a whole number of at most 64 bits"),
+        ("fast", 1, "true or false"),
+    ],
+)
+def test_a_value_outside_the_vocabulary_is_of_its_type(name, value, words):
+    with pytest.raises(RefusedError, match=rf"^{name} must be {words}, got {re.escape(repr(value))}$"):
+        convae_nb.runs.parameters.validate_type(name, value, OWN[name])
+
+
+def test_a_whole_number_where_a_number_is_wanted_becomes_one():
+    for value, kind, expected in ((1, float, "1.0"), ([1, 0.5], list[float], "[1.0, 0.5]"), (2**63 - 1, int, "9223372036854775807")):
+        assert repr(convae_nb.runs.parameters.validate_type("rate", value, kind)) == expected

@@ -40,13 +40,19 @@ def pictures(figure):
     return [image for axes in figure.axes for image in axes.images]
 
 
+def legend(owner):
+    """What the legend of a figure or of axes says, from top to bottom."""
+    found = owner.get_legend() if isinstance(owner, plt.Axes) else owner.legends[0]
+    return [text.get_text() for text in found.get_texts()]
+
+
 def texts(figure):
     found = [text.get_text() for axes in figure.axes for text in [*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label]]
     return [text for text in found if text]
 
 
 def test_every_public_function_is_drawn_here():
-    assert {name for name in vars(plots) if callable(vars(plots)[name])} == set(FIGURES)
+    assert set(plots.__all__) - {"Frames"} == set(FIGURES)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -87,6 +93,25 @@ def test_the_difference_of_a_colour_is_that_of_its_channel_with_the_largest():
     differences = np.array([[[0.4, -0.1, -0.3], [0.1, -0.5, 0.4], [0.0, 0.0, 0.0]]])
     (drawn,) = pictures(plots.image_rows({"error": differences[None]}, signed=["error"]))
     np.testing.assert_array_equal(drawn.get_array(), [[0.4, -0.5, 0.0]])
+
+
+def test_a_picture_is_drawn_as_it_is_with_its_values_on_a_scale_unless_it_has_colours():
+    figure = plots.image(DIM[0])
+    (drawn,) = figure.axes[0].images
+    np.testing.assert_array_equal(drawn.get_array(), DIM[0, :, :, 0])
+    assert texts(figure) == ["column", "row", "pixel value"]
+    assert figure.axes[1].get_ylim() == (0, 1)
+    colours = RNG.uniform(size=(8, 9, 3))
+    (axes,) = plots.image(colours).axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), colours)
+
+
+def test_every_row_shows_its_own_pictures_in_their_order():
+    figure = plots.image_rows({"digits": DIM, "negative": 1 - DIM})
+    expected = [*DIM[..., 0], *(1 - DIM)[..., 0]]
+    for drawn, image in zip(pictures(figure), expected, strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), image)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["digits", "", "", "negative", "", ""]
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (3, 64, 48, 3), (1, 31, 27), (12, 20, 64, 1)])
@@ -131,6 +156,90 @@ def test_number_grids_write_every_number():
     assert [text for text in texts(plots.number_grids({"grid": [[1, 2.5], [-3, 0]]})) if text != "grid"] == ["1", "2.5", "-3", "0"]
 
 
+def test_number_grids_stand_under_their_titles_and_share_a_scale_of_all_numbers_or_the_given_one():
+    grids = {"left": [[1.0, 2.0], [3.0, 4.0]], "right": [[-5.0, 0.0, 9.0]]}
+    for limits, expected in ((None, (-5, 9)), ((0, 1), (0, 1))):
+        figure = plots.number_grids(grids, cmap="cividis", limits=limits)
+        for axes, (title, grid) in zip(figure.axes, grids.items(), strict=True):
+            (drawn,) = axes.images
+            np.testing.assert_array_equal(drawn.get_array(), grid)
+            assert (axes.get_title(), drawn.get_clim(), drawn.get_cmap().name) == (title, expected, "cividis")
+
+
+def test_numbers_are_white_on_dark_cells_and_black_on_bright_ones():
+    (axes,) = plots.number_grids({"grid": [[0, 1, 2], [9, 10, 8]]}).axes
+    assert [text.get_color() for text in axes.texts] == ["white"] * 3 + ["black"] * 3
+    assert [text.get_position() for text in axes.texts] == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)]
+
+
+def test_the_maps_of_a_code_stand_beside_their_image_on_one_scale_from_zero_to_the_largest_value():
+    code = np.arange(2 * 4 * 5 * 3, dtype=float).reshape(2, 4, 5, 3)  # each map has a largest value of its own
+    figure = plots.code_maps(DIM[:2], code)
+    rows = np.array(figure.axes[:8]).reshape(2, 4)
+    for row, image, values in zip(rows, DIM, code, strict=False):
+        (shown,) = row[0].images
+        np.testing.assert_array_equal(shown.get_array(), image[..., 0])
+        assert shown.get_clim() == (0, 1)
+        for i, axes in enumerate(row[1:]):
+            (drawn,) = axes.images
+            np.testing.assert_array_equal(drawn.get_array(), values[..., i])
+            assert drawn.get_clim() == (0, 119)
+    assert [axes.get_title() for axes in rows.flat] == ["", "map 1", "map 2", "map 3", "", "", "", ""]
+    scale = figure.axes[8]
+    assert (scale.get_ylim(), scale.get_ylabel()) == ((0, 119), "value in the code")
+
+
+def test_a_code_of_zeros_has_a_scale_too():
+    assert {drawn.get_clim() for drawn in pictures(plots.code_maps(DIM[:1], np.zeros((1, 2, 2, 2))))} == {(0, 1)}
+
+
+def test_bars_stand_in_the_order_of_their_heights_side_by_side_from_zero():
+    (axes,) = plots.bars([1, 10, 0, 5], xlabel="value", ylabel="count").axes
+    assert [bar.get_height() for bar in axes.patches] == [1, 10, 0, 5]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in axes.patches] == [0, 1, 2, 3]
+    assert {(bar.get_y(), bar.get_width()) for bar in axes.patches} == {(0, 1)}
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("value", "count", "linear")
+
+
+def test_heights_are_on_a_logarithmic_scale_where_it_is_asked_for_with_plain_numbers_on_it():
+    (axes,) = FIGURES["bars"]().axes
+    assert axes.get_yscale() == "log"
+    assert axes.yaxis.get_major_formatter()(0.1) == "0.1"
+
+
+def test_lines_go_through_their_points_and_marks_are_dots_and_a_legend_names_both():
+    curves = {"falling": ([0, 1, 2], [9, 3, 1]), "rising": ([0, 2], [1, 2])}
+    figure = plots.lines(curves, xlabel="level", ylabel="PSNR (dB)", marks={"here": ([1], [3]), "there": ([0, 2], [1, 2])})
+    (axes,) = figure.axes
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert {label: line.get_xydata().tolist() for label, line in drawn.items()} == {
+        "falling": [[0, 9], [1, 3], [2, 1]],
+        "rising": [[0, 1], [2, 2]],
+        "here": [[1, 3]],
+        "there": [[0, 1], [2, 2]],
+    }
+    assert [(line.get_linestyle(), line.get_marker()) for line in drawn.values()] == [
+        ("-", "None"),
+        ("--", "None"),
+        ("None", "o"),
+        ("None", "o"),
+    ]
+    assert legend(figure) == ["falling", "rising", "here", "there"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("level", "PSNR (dB)")
+
+
+def test_a_table_is_a_panel_of_bars_for_each_column_its_first_row_on_top_and_values_beside_them():
+    table = pd.DataFrame({"weights": [40, 0, 1234], "multiply-adds": [5, 6, 7]}, index=["conv1", "pool1", "up1"])
+    figure = plots.bar_columns(table)
+    for axes, (name, values) in zip(figure.axes, table.items(), strict=True):
+        assert axes.get_xlabel() == name
+        assert [bar.get_width() for bar in axes.patches] == values.tolist()
+        assert [bar.get_y() + bar.get_height() / 2 for bar in axes.patches] == pytest.approx([0, 1, 2])
+        assert axes.yaxis_inverted()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["40", "0", "1,234"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["conv1", "pool1", "up1"]
+
+
 def test_loss_curves_start_at_epoch_one_and_name_their_levels():
     figure = plots.loss_curves({"training": [0.3, 0.2, 0.1]}, levels={"entropy floor": 0.05})
     curve, level = figure.axes[0].lines
@@ -139,11 +248,68 @@ def test_loss_curves_start_at_epoch_one_and_name_their_levels():
     assert "entropy floor" in texts(figure)
 
 
+def test_every_loss_curve_has_its_losses_its_name_and_a_look_of_its_own():
+    losses = {"training": [0.3, 0.2], "validation": [0.4, 0.35], "the reference": [0.25]}
+    (axes,) = plots.loss_curves(losses).axes
+    assert {line.get_label(): line.get_ydata().tolist() for line in axes.lines} == losses
+    assert legend(axes) == list(losses)
+    assert len({line.get_color() for line in axes.lines}) == len({line.get_marker() for line in axes.lines}) == 3
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats a pixel)")
+
+
 def test_the_network_names_each_layer_with_its_shape():
     table = models.layer_table(models.build_autoencoder((4, 2), image_shape=(12, 20, 3)))
     shown = texts(plots.network(table))
     assert {f"{name}\n{h}×{w}\n×{c}" for name, (h, w, c) in table["output"].items()} < set(shown)
     assert f"{3 * 5 * 2}\nnumbers" in shown
+
+
+def test_a_block_is_as_high_as_its_maps_and_as_thick_as_there_are_many():
+    table = models.layer_table(models.build_autoencoder((4, 2), image_shape=(12, 20, 3)))
+    (axes,) = plots.network(table).axes
+    shapes = np.array([(12, 20, 3), *table["output"]])
+    fronts = [patch.get_xy() for patch in axes.patches[: 3 * len(shapes) : 3]]  # then the top and the side
+    heights = np.array([np.ptp(front[:, 1]) for front in fronts])
+    thicknesses = np.array([np.ptp(front[:, 0]) for front in fronts])
+    np.testing.assert_allclose(heights, shapes[:, 0] / 20)  # the largest side is 1
+    np.testing.assert_allclose(thicknesses / thicknesses[0], shapes[:, 2] / 3)
+    lefts = [front[:, 0].min() for front in fronts]
+    assert lefts == sorted(lefts)
+
+
+def test_blocks_are_coloured_by_what_their_layers_do_and_grouped_into_encoder_code_and_decoder():
+    (axes,) = FIGURES["network"]().axes
+    names = {patch.get_facecolor()[:3]: patch.get_label() for patch in axes.patches[-3:]}
+    kinds = [names.get(patch.get_facecolor()[:3], "images") for patch in axes.patches[:-3:3]]
+    encoder = ["convolution", "max-pooling"] * 3
+    assert kinds == ["images", *encoder, "upsampling", "upsampling", "upsampling", "convolution"]
+    assert legend(axes) == ["convolution", "max-pooling", "upsampling"]
+    places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    encoder, code, decoder = (line.get_xdata() for line in axes.lines)
+    for (first, last), name in ((encoder, "encoder"), (code, "code"), (decoder, "decoder")):
+        assert places[name] == pytest.approx((first + last) / 2)
+    assert encoder[0] < places["conv1\n28×28\n×16"] < encoder[1] < code[0] < places["pool3\n4×4\n×8"] < code[1] < decoder[0]
+    assert decoder[0] < places["up1\n7×7\n×8"] < places["logits\n28×28\n×1"] < decoder[1]
+
+
+def test_a_convolution_reads_the_patches_that_a_transposed_convolution_paints():
+    figure = plots.reading_and_painting(kernel_size=3, stride=2, units=4)
+    assert [axes.get_title() for axes in figure.axes] == ["convolution", "transposed convolution"]
+    for axes, reads in zip(figure.axes, (True, False), strict=True):
+        squares, marked = axes.patches[:-4], axes.patches[-4:]
+        pixels, units = squares[:81], squares[81:]  # (4 - 1) * 2 + 3 = 9 pixels a side
+        assert {square.get_xy() for square in pixels} == {(x, y) for x in range(9) for y in range(9)}
+        assert len({square.get_xy() for square in units}) == 16
+        first, second = units[:2]  # from left to right
+        assert [(mark.get_xy(), mark.get_width(), mark.get_height()) for mark in marked] == [
+            ((0, 0), 3, 3),
+            (first.get_xy(), 1, 1),
+            ((2, 0), 3, 3),
+            (second.get_xy(), 1, 1),
+        ]
+        for arrow, patch, unit in zip(axes.texts, marked[::2], marked[1::2], strict=True):
+            ends = (patch.get_x() + 3, 1.5), (unit.get_x(), unit.get_y() + 0.5)
+            assert (arrow.xyann, arrow.xy) == (ends if reads else ends[::-1]), "an arrow goes from what is read to what is written"
 
 
 def test_a_magnified_pixel_is_a_square_of_as_many_screen_pixels_everywhere():
@@ -168,12 +334,43 @@ def test_the_strip_says_how_many_patches_meet_at_each_position():
     np.testing.assert_array_equal(plane.images[0].get_array()[2:5, 2:5], [[4, 2, 4], [2, 1, 2], [4, 2, 4]])
 
 
+def test_magnified_rows_have_their_labels_and_each_picture_its_note():
+    figure = FIGURES["magnified"]()
+    for drawn, image in zip(pictures(figure), [*DIM, *DIM[:, :5]], strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), image[..., 0])
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b\nc", "d", "", "", ""]
+    assert [text.get_text() for text in figure.texts] == ["one", "two"]
+    for text, axes in zip(figure.texts, figure.axes[::3], strict=True):
+        box = axes.get_position()
+        assert box.y0 < text.get_position()[1] < box.y1
+        assert text.get_position()[0] < box.x0
+
+
+def test_each_patch_of_the_strip_is_as_long_as_the_kernel_and_a_stride_further_and_a_line_lower():
+    strip = plots.overlap(kernel_size=3, stride=2, length=3).axes[0]
+    pixels = [(bar.get_x() + 0.5, bar.get_x() + bar.get_width() - 0.5) for bar in strip.patches]
+    assert pixels == [(0, 2), (2, 4), (4, 6)]
+    assert [int(bar.get_y()) for bar in strip.patches] == [0, 1, 2]
+    assert [text.get_position()[0] for text in strip.texts] == list(range(7))
+    assert [text.get_text() for text in strip.texts if text.get_fontweight() == "bold"] == ["2", "2"]
+
+
 def test_dots_stand_on_the_line_of_what_they_were_measured_on_and_the_bar_at_the_median():
     (axes,) = plots.seed_dots({"loss": SEEDS}).axes
     dots, bars = axes.lines[::2], axes.lines[1::2]
     assert [line.get_xdata().tolist() for line in dots] == SEEDS.T.to_numpy().tolist()
     assert [set(line.get_xdata()) for line in bars] == [{2.0}, {4.0}]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_a_panel_has_its_mark_and_its_logarithmic_scale():
+    loss, index = FIGURES["seed_dots"]().axes
+    assert [axes.get_xlabel() for axes in (loss, index)] == ["loss", "index"]
+    assert [axes.get_xscale() for axes in (loss, index)] == ["linear", "log"]
+    assert [line.get_xdata() for line in loss.lines[4:]] == [[0.5, 0.5]]
+    assert len(index.lines) == 4
+    assert loss.yaxis_inverted()
+    assert [set(line.get_ydata()) for line in index.lines[::2]] == [{0}, {1}]
 
 
 def test_panels_have_one_scale_only_where_it_is_asked_for():
@@ -196,6 +393,8 @@ def test_a_sweep_is_a_line_for_each_value_with_bars_as_long_as_the_spread():
     line, _, (bars,) = lines["filters (16, 8)"]
     np.testing.assert_array_equal(line.get_xydata(), [[1, 0.1], [2, 0.09]])
     np.testing.assert_allclose([segment[:, 1] for segment in bars.get_segments()], [[0.09, 0.11], [0.09, 0.09]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epochs", "loss")
+    assert legend(axes.figure) == list(lines)
 
 
 def test_a_sweep_over_what_is_no_number_writes_its_values_out():

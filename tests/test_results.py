@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from convae_nb import checkerboard, code_sizes, comparison, data, metrics, models, pretrained, training
+from convae_nb import checkerboard, data, metrics, models, reference, training
 
 ROOT = Path(__file__).parents[1]
 RESULTS = (ROOT / "book/results.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def unwrapped(text):
 
 def measured_of(group):
     """What was measured of a recipe's runs, or of those of a decoder, a row a seed."""
-    abouts = [pretrained.record(name) for name in pretrained.NAMES if name.split("/")[0] == group]
+    abouts = [reference.record(name) for name in reference.NAMES if name.split("/")[0] == group]
     return pd.DataFrame([about["test"] | about["checkerboard"] for about in abouts]).drop(columns="verdict")
 
 
@@ -38,7 +38,7 @@ def line_of_decoder(decoder):
     """Medians over the seeds of the loss and the index of logits, of three kinds of runs."""
     cells = []
     for group in (f"fast_basic-{decoder}", f"fast_basic-{decoder}-bare", f"fast_denoiser-{decoder}"):
-        if f"{group}/0" in pretrained.NAMES:
+        if f"{group}/0" in reference.NAMES:
             middle = measured_of(group).median()
             cells += [f"{middle['loss']:.4f}", f"{middle['logits']:.2f}"]
         else:
@@ -63,7 +63,7 @@ def test_the_decoders_are_as_recorded():
 
 
 def test_the_denoisers_are_as_measured():
-    table = comparison.reference_table()
+    table = reference.denoising()
     table = table[(table["tuned_for"] == "the condition") & (table["kind"] == "gaussian")]
     psnr = table.pivot(index="method", columns="level", values="PSNR").loc[list(table["method"].unique())]
     names = {name: f"`{name}`" for name in training.RECIPES}
@@ -73,7 +73,7 @@ def test_the_denoisers_are_as_measured():
 
 
 def test_the_codes_are_as_measured():
-    table = code_sizes.reference_table()
+    table = reference.code_sizes()
     assert set(table.groupby("numbers").size()) == {3}
     middle = table.groupby("numbers")[["test_loss", "excess", "psnr", "pca_psnr"]].median()
     assert table_of("Codes") == [
@@ -106,9 +106,9 @@ def test_what_is_said_of_models_recipes_and_machines_holds():
         assert re.search(rf"for {slow[0]} and {slow[1]} epochs.*? {fast[0]} and {fast[1]}\b", page)
     assert recipes["range_denoiser"].level_range == (0.0, 1.0)
     assert {recipes[f"{kind}_denoiser"].level_range for kind in ("original", "fast")} == {(0.5, 0.5)}
-    machines = {(name.count("-") > 0, pretrained.record(name)["processor"]) for name in pretrained.NAMES if "denoiser-nearest" not in name}
+    machines = {(name.count("-") > 0, reference.record(name)["processor"]) for name in reference.NAMES if "denoiser-nearest" not in name}
     assert machines == {(False, "Intel(R) Xeon(R) Processor"), (True, "AMD EPYC")}
-    (versions,) = {json.dumps(pretrained.record(name)["versions"]) for name in pretrained.NAMES}
+    (versions,) = {json.dumps(reference.record(name)["versions"]) for name in reference.NAMES}
     python, tensorflow, keras = (version.rsplit(".", 1)[0] for version in json.loads(versions).values())
     assert f"Python {python}, TensorFlow {tensorflow} and Keras {keras}." in said
 

@@ -130,6 +130,7 @@ def test_a_python_given_by_path_is_taken_before_the_others(checkout):
         ({}, [], "none"),
         ({"python3": "3.10", "python": "2.7"}, [], "3.10"),
         ({"python3": "3.14"}, [], "3.14"),
+        ({"python3": "3.11.3"}, [], "3.11.3"),
         ({"python3": "3.12", "python3.9": "3.9"}, ["PYTHON=python3.9"], "3.9"),
         ({"python3": "3.12"}, ["PYTHON=/no/such/python"], "none"),
         ({"python3": "3.12 for an Intel Mac, where TensorFlow has no wheel"}, [], "3.12 for an Intel Mac, where TensorFlow has no wheel"),
@@ -157,6 +158,15 @@ def test_a_python_tells_its_version_and_whether_it_is_for_an_intel_mac(checkout,
     monkeypatch.setattr(platform, "machine", lambda: machine)
     exec(program)
     assert capsys.readouterr().out.split(",")[0].strip() == f"{sys.version_info.major}.{sys.version_info.minor}{remark}"
+
+
+@pytest.mark.parametrize(("version", "told"), [((3, 11, 3), "3.11.3"), ((3, 11, 4), "3.11"), ((3, 13, 0), "3.13")])
+def test_a_python_before_the_filters_of_tarfile_is_told_in_full(checkout, monkeypatch, capsys, version, told):
+    program = re.search(r"-c '(.*)' 2>", checkout.make("-n", "run").stdout)[1]
+    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(platform, "python_version", lambda: ".".join(map(str, version)))
+    exec(program)
+    assert capsys.readouterr().out.split(" ")[0].strip() == told
 
 
 def test_a_python_without_its_venv_package_is_named_with_the_cure_and_leaves_nothing_behind(checkout):
@@ -216,7 +226,7 @@ def test_an_environment_that_does_not_work_is_made_again(checkout, damage):
 def test_the_readme_gives_every_command_that_make_types_and_contributing_those_of_the_tests(checkout):
     readme = text("README.md")
     for target, pages in {"run": readme, "lab": readme, "app": readme, "test": readme + text("CONTRIBUTING.md")}.items():
-        typed = [line for line in checkout.make("-n", target).stdout.splitlines() if line.startswith(".venv/bin/python")]
+        typed = [line for line in checkout.make("-n", target).stdout.splitlines() if line.startswith(".venv/bin/")]
         assert len(typed) >= 3
         for command in typed:
             assert f"\n{command}\n" in pages
@@ -239,11 +249,36 @@ def test_ci_runs_all_tests():
 def test_pyproject_readme_makefile_and_pins_agree_on_the_pythons():
     project = tomllib.loads(text("pyproject.toml"))["project"]
     bounds = Requirement(f"python{project['requires-python']}").specifier
-    assert [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}" in bounds] == SERVED
+    assert [f"3.{minor}" for minor in range(8, 20) if f"3.{minor}.9" in bounds] == SERVED
     for name in ("Makefile", "README.md"):
         assert "Python 3.11, 3.12 or 3.13" in text(name)
     for name in ("requirements.txt", "requirements-dev.txt"):
         assert "--python-version 3.11 " in text(name).splitlines()[1]
+
+
+def test_the_lists_of_pyproject_are_those_of_the_short_lists():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    chapters, tests = (set(map(str, asked_for(name))) for name in ("requirements.in", "requirements-dev.in"))
+    listed = {part: {str(Requirement(each)) for each in names} for part, names in project["optional-dependencies"].items()}
+    listed["dev"] -= {"convae-nb[app,lab,runs]"}
+    of_chapters = set(map(str, map(Requirement, project["dependencies"]))) | listed["app"] | listed["lab"] | listed["runs"]
+    assert of_chapters | {"nbval", "setuptools"} == chapters
+    assert listed["dev"] == tests | {"nbval", "setuptools"}
+
+
+def test_measures_and_layers_need_none_of_the_extras():
+    extras = ["jupyterlab", "voila", "nbval", "papermill", "distributed", "filelock", "ipywidgets", "ipykernel", "IPython", "nbformat"]
+    code = (
+        f"import sys; sys.modules |= dict.fromkeys({extras})\n"
+        "from convae_nb import baselines, checkerboard, data, layers, metrics, models, noise, parameters, plots, reference, training\n"
+        "digits = data.load().x_test[:20]\n"
+        "model = models.build_autoencoder()\n"
+        "training.train(model, data.first(data.load(), 200), training.recipe('fast_basic', epochs=1), progress=False)\n"
+        "print(metrics.evaluate(model, digits, noise.corrupt(digits)).shape, reference.NAMES[0])\n"
+        "plots.image_rows({'digits': digits})\n"
+    )
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (asked.stdout, asked.stderr) == ("(1, 6) original_basic/0\n", "")
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convae_nb import _source, data
+from convae_nb import data
 from convae_nb.parameters import RefusedError
+from convae_nb.runs import source
 
 
 @pytest.fixture
@@ -35,20 +36,20 @@ def arrays(dataset):
 
 def test_a_folder_that_was_packed_and_unpacked_is_read_alike(photos, tmp_path):
     (tmp_path / "there").mkdir()
-    there = _source.unpacked(_source.packed(photos), tmp_path / "there")
+    there = source.unpack(source.pack(photos), tmp_path / "there")
     before, after = data.load(photos), data.load(there)
     for one, other in zip(arrays(before), arrays(after), strict=True):
         np.testing.assert_array_equal(one, other)
     assert before.classes == after.classes == ("cats", "dogs")
     assert after.skipped == {name: why for name, why in before.skipped.items() if name != ".hidden"}
-    assert _source.digest(there) == _source.digest(photos)
+    assert source.digest(there) == source.digest(photos)
     assert not [path for path in Path(there).rglob("*") if path.is_symlink() or path.name == ".hidden"]
 
 
 def test_a_file_that_was_packed_and_unpacked_has_the_same_bytes(tmp_path):
     (tmp_path / "{a} 'b'.npz").write_bytes(b"\0any bytes")
     (tmp_path / "there").mkdir()
-    there = _source.unpacked(_source.packed(str(tmp_path / "{a} 'b'.npz")), tmp_path / "there")
+    there = source.unpack(source.pack(str(tmp_path / "{a} 'b'.npz")), tmp_path / "there")
     assert Path(there).read_bytes() == b"\0any bytes"
     assert there.endswith(".npz")
 
@@ -60,51 +61,51 @@ def test_nothing_is_unpacked_outside_of_the_folder(tmp_path, name):
         archive.addfile(tarfile.TarInfo(name))
     (tmp_path / "there").mkdir()
     with contextlib.suppress(tarfile.FilterError):
-        _source.unpacked(buffer.getvalue(), tmp_path / "there")
+        source.unpack(buffer.getvalue(), tmp_path / "there")
     assert not (tmp_path / "out.png").exists()
     assert not Path("/out.png").exists()
 
 
 def test_the_digest_of_a_folder_follows_from_names_and_contents_alone(photos, tmp_path):
-    before = _source.digest(photos)
+    before = source.digest(photos)
     os.utime(photos / "cats" / "1.png", (0, 0))
     (photos / ".hidden").write_text("another secret")
     photos.rename(tmp_path / "moved")
-    assert _source.digest(tmp_path / "moved") == before
+    assert source.digest(tmp_path / "moved") == before
     picture = tmp_path / "moved" / "cats" / "1.png"
     content = picture.read_bytes()
     picture.write_bytes(content + b"\0")
-    assert _source.digest(tmp_path / "moved") != before
+    assert source.digest(tmp_path / "moved") != before
     picture.write_bytes(content)
-    assert _source.digest(tmp_path / "moved") == before
+    assert source.digest(tmp_path / "moved") == before
     picture.rename(picture.with_name("10.png"))  # in the same place of their order
-    assert _source.digest(tmp_path / "moved") != before
+    assert source.digest(tmp_path / "moved") != before
 
 
 def test_the_digest_of_a_file_is_its_sha_256_and_mnist_has_none(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"any bytes")
-    assert _source.digest(str(tmp_path / "a.npz")) == hashlib.sha256(b"any bytes").hexdigest()
-    assert _source.digest("mnist") is None
+    assert source.digest(str(tmp_path / "a.npz")) == hashlib.sha256(b"any bytes").hexdigest()
+    assert source.digest("mnist") is None
 
 
 def test_a_source_gets_its_whole_path_but_mnist_stays_even_beside_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").mkdir()
-    assert _source.absolute("mnist") == "mnist"
-    assert _source.absolute("./mnist/") == str(tmp_path / "mnist")
+    assert source.absolute("mnist") == "mnist"
+    assert source.absolute("./mnist/") == str(tmp_path / "mnist")
 
 
-@pytest.mark.parametrize("source", ["none.npz", "a" * 5000, "no\0name"])
-def test_a_source_that_is_not_there_is_refused(source):
+@pytest.mark.parametrize("name", ["none.npz", "a" * 5000, "no\0name"])
+def test_a_source_that_is_not_there_is_refused(name):
     with pytest.raises(RefusedError, match=r"source must be mnist, the path of .*: no such file or folder"):
-        _source.absolute(source)
+        source.absolute(name)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 def test_a_pipe_is_no_source(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RefusedError, match="no such file or folder"):
-        _source.absolute(str(tmp_path / "pipe"))
+        source.absolute(str(tmp_path / "pipe"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows names files in Unicode alone")
@@ -114,6 +115,6 @@ def test_names_that_are_no_unicode_travel_too(tmp_path):
     for name in (b"\xff.png", b"\xfe.png"):
         Image.new("L", (9, 8), name[0]).save(os.path.join(os.fsencode(folder), name).decode("utf-8", "surrogateescape"))
     (tmp_path / "there").mkdir()
-    there = _source.unpacked(_source.packed(folder), tmp_path / "there")
+    there = source.unpack(source.pack(folder), tmp_path / "there")
     assert set(os.listdir(os.fsencode(there))) == {b"\xff.png", b"\xfe.png"}
-    assert _source.digest(there) == _source.digest(folder)
+    assert source.digest(there) == source.digest(folder)

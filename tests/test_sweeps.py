@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,10 +18,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from convae_nb import _cluster, _engine, _execution, data, runs
+from convae_nb import data, runs
 from convae_nb.parameters import RefusedError
+from convae_nb.runs import chapters, engine, execution, records, source
+from convae_nb.runs.cluster import ClusterLostError
 
-PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nsource: str = 'mnist'  # source"
+PARAMETERS = "seed: int = 0  # seed\nepochs: int = 0  # epochs\nfilters: list[int] = [8]  # maps\nsource: str = 'mnist'  # source"
 RECORD = "from convae_nb import runs\nruns.record(loss=seed + epochs / 10)"
 COMMAND = [sys.executable, "-m", "convae_nb", "sweep", "1", "--output", "out"]
 ROOT = Path(__file__).parents[1]
@@ -78,9 +79,14 @@ def cluster(start, tmp_path):
         wait_for(file.exists)
         address = json.loads(file.read_text())["address"]
         options = ["--host", "127.0.0.1", "--memory-limit", "0", "--no-nanny", "--nthreads"]
-        for number, environment in enumerate(workers):
-            threads = environment.pop("threads", "1")
-            cluster.workers.append(dask("worker", address, *options, threads, cwd=tmp_path / f"w{number}", **environment))
+
+        def add(threads="1", **environment):
+            folder = tmp_path / f"w{len(cluster.workers)}"
+            cluster.workers.append(dask("worker", address, *options, threads, cwd=folder, **environment))
+
+        for worker in workers:
+            add(**worker)
+        cluster.add = add
         cluster.scheduler = scheduler
         return address
 
@@ -103,7 +109,8 @@ def wait_for(condition, seconds=200):
 
 
 def contents(folder="out"):
-    return sorted(path.name for path in Path(folder).iterdir())
+    """Names in a folder, without that of the locks, which stays."""
+    return sorted(path.name for path in Path(folder).iterdir() if path.name != ".locks")
 
 
 def paint(folder):
@@ -138,13 +145,13 @@ def paint(folder):
     ],
 )
 def test_a_sweep_that_cannot_run_is_refused_in_one_line_before_the_heavy_imports(chapter, capfd, monkeypatch, arguments, message):
-    from convae_nb import __main__
+    from convae_nb import cli
 
     chapter()
     Path("file").touch()
     for name in ("papermill", "nbformat", "distributed", "dask"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it would raise
-    assert __main__.main(["sweep", "1", *([] if "--output" in arguments else ["--output", "out"]), *arguments]) == 2
+    assert cli.main(["sweep", "1", *([] if "--output" in arguments else ["--output", "out"]), *arguments]) == 2
     written, refused = capfd.readouterr()
     assert (written, len(refused.splitlines())) == ("", 1)
     with pytest.raises(RefusedError, match=message):
@@ -170,7 +177,7 @@ def test_a_grid_is_lists_of_values(chapter, grid, message):
 @posix
 def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
     chapter()
-    monkeypatch.setattr(_cluster, "GRACE", 1)
+    monkeypatch.setattr("convae_nb.runs.cluster.CONNECT_TIMEOUT", 1)
     with pytest.raises(RefusedError, match=r"scheduler must be the address of a Dask .* got 'tcp://127.0.0.1:9'"):
         runs.sweep(1, {"seed": [1]}, "out", "tcp://127.0.0.1:9")
 
@@ -179,42 +186,82 @@ def test_a_scheduler_that_is_not_there_is_refused(chapter, monkeypatch):
 
 
 def test_a_run_is_done_only_by_the_same_text_source_versions_and_parameters(tmp_path, monkeypatch):
-    source = tmp_path / "digits.npz"
-    source.write_bytes(b"one")
-    values = {"seed": 1, "source": str(source)}
+    photos = tmp_path / "digits.npz"
+    photos.write_bytes(b"one")
+    values = {"seed": 1, "source": str(photos)}
     cell = {"cell_type": "code", "source": "seed", "metadata": {}, "outputs": [], "execution_count": 1}
-    notebook = {"cells": [cell], "metadata": {}}
-    metadata = {"papermill": {"parameters": values}, _execution.ABOUT: _execution.about(notebook, values)}
-    run = _engine.Run(tmp_path / "run.ipynb", values)
-    run.path.write_text(json.dumps(notebook | {"metadata": metadata}))
+    notebook = {"cells": [cell], "metadata": {"papermill": {}}, "nbformat": 4, "nbformat_minor": 4}
+    path = tmp_path / "run.ipynb"
+    records.write_run(path, notebook, chapter=Path("1.ipynb"), values=values, stamp=records.stamp(notebook, values))
 
     def is_done(notebook=notebook, values=values):
-        return _engine.is_done(_engine.Run(run.path, values), lambda run: _execution.about(notebook, run.values))
+        return engine.Run(path, values, records.stamp(notebook, values)).is_done
 
     assert is_done()
     assert not is_done(notebook={"cells": [cell | {"source": "seed + 1"}]}), "other text"
     assert not is_done(values=values | {"seed": 2}), "other parameters"
-    monkeypatch.setattr(_execution, "versions", lambda real=_execution.versions: real() | {"tensorflow": "9.9"})
-    assert not is_done(), "other versions"
-    monkeypatch.undo()
-    source.write_bytes(b"two")
+    for name in ("convae_nb", "code", "python", "tensorflow", "keras", "numpy", "scikit-learn"):
+        with monkeypatch.context() as patch:
+            patch.setattr(records, "versions", lambda name=name, real=records.versions: real() | {name: "9.9"})
+            assert not is_done(), f"another {name}"
+    photos.write_bytes(b"two")
     assert not is_done(), "other content of the source"
-    source.write_bytes(b"one")
+    photos.write_bytes(b"one")
     assert is_done()
 
 
-def test_the_command_line_names_the_runs_that_failed_and_ends_with_1(monkeypatch, capsys):
-    from convae_nb import __main__
+def test_a_record_of_the_first_version_of_the_stamp_is_done_again(tmp_path):
+    cell = {"cell_type": "code", "source": "seed", "metadata": {}, "outputs": [], "execution_count": 1}
+    notebook = {"cells": [cell], "metadata": {"papermill": {}}, "nbformat": 4, "nbformat_minor": 4}
+    run = engine.Run(tmp_path / "run.ipynb", {}, records.stamp(notebook, {}))
+    records.write_run(run.path, notebook, chapter=Path("1.ipynb"), values={}, stamp=run.stamp)
+    assert run.is_done
+    stored = json.loads(run.path.read_text())
+    versions = {name: run.stamp.versions[name] for name in ("convae_nb", "python", "tensorflow")}
+    stored["metadata"]["convae"] = {"version": 1, "text": run.stamp.text, "source": None, "versions": versions}
+    run.path.write_text(json.dumps(stored))
+    assert not run.is_done
 
+
+@pytest.fixture
+def left(monkeypatch):
+    """How many runs each sweep has left to do."""
+    found = []
+    real = engine.execute_all
+    monkeypatch.setattr(engine, "execute_all", lambda todo, *rest, **options: (found.append(len(todo)), real(todo, *rest, **options)))
+    return found
+
+
+def test_a_sweep_does_its_runs_again_once_the_package_or_a_library_is_another(chapter, left, monkeypatch):
+    chapter()
+    runs.sweep(1, {"seed": [0, 1]}, "out", progress=False)
+    runs.sweep(1, {"seed": [0, 1]}, "out", progress=False)
+    assert left == [2], "the second time there was nothing to do"
+    monkeypatch.setattr(engine, "execute_all", lambda todo, *_, **__: left.append(len(todo)))
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_digest_of_package", lambda: "0123456789ab")
+        runs.sweep(1, {"seed": [0, 1]}, "out", progress=False)
+    version = records.importlib.metadata.version
+    for library in ("keras", "numpy", "scikit-learn"):
+        with monkeypatch.context() as patch:
+            patch.setattr("importlib.metadata.version", lambda name, other=library: "9.9" if name == other else version(name))
+            runs.sweep(1, {"seed": [0, 1]}, "out", progress=False)
+    assert left == [2, 2, 2, 2, 2]
+
+
+def test_the_command_line_names_the_runs_that_failed_and_ends_with_1(chapter, monkeypatch, capsys):
+    from convae_nb import cli
+
+    chapter()
     table = pd.DataFrame({"state": ["done", "failed", "unfinished"], "reason": ["", "ValueError: two", ""]}, index=["a", "b", "c"])
     monkeypatch.setattr(runs, "sweep", lambda *_, **__: table)
-    assert __main__.main(["sweep", "1", "--output", "out"]) == 1
+    assert cli.main(["sweep", "1", "--output", "out"]) == 1
     lines = ["b: ValueError: two", "c: it stopped before its last cell", "2 of 3 runs failed; the same command tries them again"]
     assert capsys.readouterr().err.splitlines() == lines
     for count, done in {1: "1 run is done.", 2: "2 runs are done."}.items():
         monkeypatch.setattr(runs, "sweep", lambda *_, count=count, **__: table[table["state"] == "done"].iloc[[0] * count])
-        assert __main__.main(["sweep", "1", "--output", "my out"]) == 0
-        assert capsys.readouterr().out == f"{done} Look at them: python -m convae_nb compare 'my out'\n"
+        assert cli.main(["sweep", "1", "--output", "my out"]) == 0
+        assert capsys.readouterr().out == f"{done} Look at them: convae compare 'my out'\n"
 
 
 @pytest.mark.parametrize(
@@ -226,14 +273,14 @@ def test_the_command_line_names_the_runs_that_failed_and_ends_with_1(monkeypatch
 )
 def test_a_run_of_which_nothing_comes_back_is_a_failed_row_that_says_why(chapter, monkeypatch, source, reason):
     chapter()
-    monkeypatch.setattr(_engine, "work", lambda *_: exec(source))
+    monkeypatch.setattr(engine, "execute_on_worker", lambda *_: exec(source))
     table = runs.sweep(1, {"seed": [0]}, "out", progress=False)
     assert (list(table["state"]), list(table["reason"])) == (["failed"], [reason])
 
 
 def test_a_worker_that_has_other_versions_by_then_does_no_run(chapter, monkeypatch):
     chapter()
-    monkeypatch.setattr(_execution, "versions", lambda real=_execution.versions: real() | {"tensorflow": "9.9"})
+    monkeypatch.setattr(records, "versions", lambda real=records.versions: real() | {"tensorflow": "9.9"})
     with pytest.raises(runs.RunError, match=r"^the worker at tcp://.* has tensorflow 2.* instead of 9\.9: 1 of 1 runs are not done; the"):
         runs.sweep(1, {"seed": [0]}, "out", progress=False)
     assert not list(Path("out").glob("*.ipynb"))
@@ -244,47 +291,144 @@ def test_a_script_that_sweeps_while_it_is_imported_is_told_in_a_line(chapter, st
     Path("script.py").write_text('from convae_nb import runs\nruns.sweep(1, {"seed": [0]}, "out", progress=False)\n')
     _, errors = start([sys.executable, "script.py"]).communicate(timeout=120)
     assert errors.splitlines()[-1].startswith(
-        "convae_nb.runs.RunError: no worker starts (Nanny failed to start.); a script must sweep under if"
+        "convae_nb.errors.RunError: no worker starts (Nanny failed to start.); a script must sweep under if"
     )
 
 
 def test_a_kernel_that_starts_as_its_run_is_cancelled_is_killed(start):
     kernels = []
-    with _execution._watch(lambda: True, kernels, threading.Event()):
+    with execution._watch(lambda: True, kernels):
         time.sleep(1.5)  # the first look finds none
         kernel = start([sys.executable, "-c", "import time; time.sleep(600)"])
         kernels.append(SimpleNamespace(provisioner=SimpleNamespace(pid=kernel.pid)))
         assert kernel.wait(timeout=30) == -signal.SIGKILL
 
 
+EMPTY = {"cells": [], "metadata": {}}
+STAMP = records.Stamp("", None, {})
+
+
+class Client:
+    """Takes what an engine sends, as a client of a cluster whose workers may be gone."""
+
+    def __init__(self):
+        self.sent, self.given = [], []
+
+    def scatter(self, content, **options):
+        self.sent.append((content, options))
+        return SimpleNamespace(status="finished")
+
+    def submit(self, _, __, content, **___):
+        self.given.append(content)
+        return object()
+
+    def cancel(self, *_, **__):
+        pass
+
+
+def engine_for(client, all_runs):
+    chapter = chapters.Chapter(Path("1.ipynb"), EMPTY, {}, {})
+    return engine._Engine(client, all_runs, chapter, lambda *_: None, local=False, workers=None)
+
+
 def test_a_source_that_is_gone_before_it_is_sent_ends_a_sweep_by_its_name(tmp_path):
-    run = _engine.Run(tmp_path / "run.ipynb", {"source": str(tmp_path / "digits.npz")})
-    empty = {"cells": [], "metadata": {}}
-    engine = _engine._Engine(None, [run], empty, None, None, chapter=Path("1.ipynb"), here=False, workers=None)
-    with pytest.raises(_cluster.LostError, match=r"digits\.npz cannot be read: No such file"):
-        engine._start(run, 1, {})
-    engine.stop()
-    assert list(tmp_path.iterdir()) == []
+    run = engine.Run(tmp_path / "run.ipynb", {"source": str(tmp_path / "digits.npz")}, STAMP)
+    sender = engine_for(Client(), [run])
+    with pytest.raises(ClusterLostError, match=r"digits\.npz cannot be read: No such file"):
+        sender._start(run, 1, {})
+    sender.stop()
+    assert contents(tmp_path) == []
 
 
-def test_what_many_runs_read_is_packed_once(tmp_path, monkeypatch):
+def test_what_many_runs_read_is_packed_and_sent_once_for_all_workers(tmp_path, monkeypatch):
     packed = []
-    monkeypatch.setattr(_engine._source, "packed", lambda source: packed.append(source) or b"")
-    all_runs = [_engine.Run(tmp_path / f"{seed}.ipynb", {"source": "digits.npz", "seed": seed}) for seed in range(3)]
-    client = SimpleNamespace(scatter=lambda content, hash: content, submit=lambda *_, **__: object(), cancel=lambda *_, **__: None)
-    empty = {"cells": [], "metadata": {}}
-    engine = _engine._Engine(client, all_runs, empty, lambda _: {"versions": {}}, None, chapter=Path("1.ipynb"), here=False, workers=None)
+    monkeypatch.setattr(source, "pack", lambda name: packed.append(name) or name.encode())
+    names = {seed: "a.npz" if seed < 3 else "b.npz" for seed in range(4)}
+    all_runs = [engine.Run(tmp_path / f"{seed}.ipynb", {"source": name, "seed": seed}, STAMP) for seed, name in names.items()]
+    client = Client()
+    sender = engine_for(client, all_runs)
     for run in all_runs:
-        engine._start(run, 1, {})
-    assert (packed, len(engine._flights)) == (["digits.npz"], 3)
-    engine.stop()
+        sender._start(run, 1, {})
+    assert packed == ["a.npz", "b.npz"]
+    assert client.sent == [(b"a.npz", {"hash": False, "broadcast": True}), (b"b.npz", {"hash": False, "broadcast": True})]
+    first, second, third, other = client.given
+    assert first is second is third is not other
+    sender.stop()
 
 
-def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_done(chapter, monkeypatch):
+def test_a_source_is_sent_again_once_the_workers_that_had_it_are_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "pack", lambda name: name.encode())
+    all_runs = [engine.Run(tmp_path / f"{seed}.ipynb", {"source": "a.npz", "seed": seed}, STAMP) for seed in range(3)]
+    client = Client()
+    sender = engine_for(client, all_runs)
+    sender._start(all_runs[0], 1, {})
+    client.given[0].status = "cancelled"  # as Dask says of what is lost
+    sender._start(all_runs[1], 1, {})
+    sender._start(all_runs[2], 1, {})
+    assert len(client.sent) == 2
+    lost, second, third = client.given
+    assert lost is not second is third
+    sender.stop()
+
+
+def test_a_source_is_kept_no_longer_than_its_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "pack", lambda name: name.encode())
+    all_runs = [engine.Run(tmp_path / f"{seed}.ipynb", {"source": "a.npz", "seed": seed}, STAMP) for seed in range(2)]
+    sender = engine_for(Client(), all_runs)
+    for run, kept in zip(all_runs, (1, 0), strict=True):
+        sender._start(run, 1, {})
+        sender._end(run, "done", "")
+        assert len(sender._scattered) == kept
+    sender.stop()
+
+
+@pytest.mark.parametrize("name", ["photos", "digits.npz"])
+def test_a_source_that_is_too_large_to_be_sent_is_refused_before_it_is_read_into_memory(chapter, monkeypatch, name):
+    chapter()
+    paint("photos")
+    Path("photos/notes.txt").unlink()
+    np.savez("digits.npz", x=np.zeros(100))
+    size = sum(path.stat().st_size for path in [*Path("photos").rglob("*.png"), Path("digits.npz")] if name in path.parts)
+    monkeypatch.setattr(source, "LIMIT", size - 1)
+    monkeypatch.setattr(source, "pack", lambda _: pytest.fail("it was packed"))
+    with pytest.raises(
+        RefusedError, match=rf"^source must have at most {size - 1:,} bytes .* got {size:,} in '.*{name}': make it smaller$"
+    ):
+        runs.sweep(1, {"seed": [0]}, "out", "tcp://127.0.0.1:9", parameters={"source": name}, progress=False)
+    assert not Path("out").exists()
+    monkeypatch.setattr(source, "LIMIT", size)
+    monkeypatch.setattr("convae_nb.runs.cluster.CONNECT_TIMEOUT", 1)
+    with pytest.raises(RefusedError, match="scheduler must be"):
+        runs.sweep(1, {"seed": [0]}, "out", "tcp://127.0.0.1:9", parameters={"source": name}, progress=False)
+
+
+@posix
+def test_while_one_waits_for_a_lock_that_another_releases_nobody_else_gets_the_run(tmp_path, start):
+    run = tmp_path / "run.ipynb"
+    lock = engine._acquire_lock(run)
+    file = tmp_path / ".locks" / "run.ipynb.lock"
+    before = file.stat().st_ino
+    code = (
+        "import fcntl, sys\nwith open(sys.argv[1], 'r+') as file:\n    print('opened', flush=True)\n"
+        "    fcntl.flock(file, fcntl.LOCK_EX)\n    print('held', flush=True)\n    sys.stdin.read()"
+    )
+    waiting = start([sys.executable, "-c", code, str(file)], stdin=subprocess.PIPE)
+    assert waiting.stdout.readline() == "opened\n"
+    assert engine._acquire_lock(run) is None
+    lock.release()
+    assert waiting.stdout.readline() == "held\n"
+    assert file.stat().st_ino == before, "the file stays: who opened it and who comes later lock the same"
+    assert engine._acquire_lock(run) is None
+    waiting.kill()
+    waiting.wait(timeout=30)
+    again = engine._acquire_lock(run)
+    assert again is not None
+    again.release()
+    assert file.stat().st_ino == before
+
+
+def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_done(chapter, left):
     chapter("import os\nprint(os.environ['TF_NUM_INTRAOP_THREADS'], os.getcwd())\nif seed == 2: raise ValueError('two')")
-    done = []
-    real = _engine.do
-    monkeypatch.setattr(_engine, "do", lambda todo, *rest, **options: (done.append(len(todo)), real(todo, *rest, **options)))
     grid = {"seed": np.arange(3), "epochs": [5]}
     table = runs.sweep(1, grid, "out", workers=2, parameters={"source": "mnist"}, progress=False)
     assert list(table["state"]) == ["done", "done", "failed"]
@@ -299,27 +443,37 @@ def test_a_sweep_does_all_runs_keeps_failures_and_does_again_only_what_is_not_do
     assert folder.strip() == str(Path("notebooks").resolve())
 
     runs.sweep(1, {"seed": [0, 1], "epochs": [5]}, "out", progress=False)
-    assert done == [3], "nothing was left to do"
+    assert left == [3], "nothing was left to do"
     notebook = nbformat.read("notebooks/01_tiny.ipynb", as_version=4)
     notebook.cells[2].source = "seed"
     nbformat.write(notebook, "notebooks/01_tiny.ipynb")
     table = runs.sweep(1, {"seed": [2], "epochs": [5]}, "out", progress=False)
     assert list(table["state"]) == ["done"]
-    todo = [_engine.Run(Path("out", name), {"seed": 0}) for name in contents()]
-    assert not any(_engine.is_done(run, lambda run: {}) for run in todo), "other parameters, other text"
+    assert left == [3, 1], "the text is another"
+    stamp = records.stamp(chapters.read(Path("notebooks/01_tiny.ipynb")).notebook, {})
+    assert not any(engine.Run(Path("out", name), {"seed": 0}, stamp).is_done for name in contents()), "other parameters, other text"
 
 
-def test_a_run_on_a_folder_is_done_again_once_a_picture_has_changed(chapter, monkeypatch):
+def test_a_run_on_a_folder_is_done_again_once_a_picture_has_changed(chapter, left):
     chapter()
     paint("photos")
-    done = []
-    real = _engine.do
-    monkeypatch.setattr(_engine, "do", lambda todo, *rest, **options: (done.append(len(todo)), real(todo, *rest, **options)))
     for change in (lambda: None, lambda: None, lambda: Image.new("L", (9, 8)).save("photos/red/0.png")):
         change()
         table = runs.sweep(1, {"seed": [0]}, "out", parameters={"source": "photos"}, progress=False)
         assert list(table["state"]) == ["done"]
-    assert done == [1, 1], "the second time there was nothing to do"
+    assert left == [1, 1], "the second time there was nothing to do"
+
+
+def test_a_notebook_of_ones_own_is_swept_and_compared_over_its_own_parameters(write):
+    own = "learning_rate: float = 0.1\nnames: list[str] = ['a']\nseed: int = 0"
+    write("01_own.ipynb", own, "from convae_nb import runs\nruns.record(loss=learning_rate * len(names))")
+    table = runs.sweep(1, {"learning_rate": [1, 0.5], "names": [["a"], ["b", "c"]]}, "out", progress=False)
+    assert table["loss"].tolist() == [1.0, 2.0, 0.5, 1.0]
+    assert table["names"].tolist() == [["a"], ["b", "c"]] * 2
+    with pytest.raises(RefusedError, match="grid must not hold a value twice"):
+        runs.sweep(1, {"learning_rate": [1, 1.0]}, "out", progress=False)
+    compared = runs.compare("out", over="learning_rate").table
+    assert compared.set_index("names")["loss"].to_dict() == {("a",): 0.75, ("b", "c"): 1.5}
 
 
 @pytest.mark.slow
@@ -332,7 +486,7 @@ def test_a_killed_kernel_is_tried_again_and_then_a_failed_row(chapter):
     assert list(table["state"]) == ["done", "failed"]
     assert table["reason"].iloc[1].startswith("DeadKernelError: Kernel died")
     assert len(list(Path("notebooks").glob("try-0-*"))) == 2
-    assert len(list(Path("notebooks").glob("try-1-*"))) == _engine.TRIES
+    assert len(list(Path("notebooks").glob("try-1-*"))) == engine.ATTEMPTS
 
 
 @pytest.mark.slow
@@ -354,8 +508,9 @@ def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start,
     psutil.wait_procs(below, timeout=60)
     assert not [each for each in below if each.is_running() and each.status() != "zombie"]
     if how != signal.SIGKILL:
-        assert sweep.returncode == 130
-        assert errors.splitlines()[-1] == "Interrupted. What is finished is kept."
+        code, said = {signal.SIGINT: (130, "Interrupted."), signal.SIGTERM: (143, "Ended from outside.")}[how]
+        assert sweep.returncode == code
+        assert errors.splitlines()[-1] == f"{said} What is finished is kept."
         assert "Traceback" not in errors
         assert len(contents()) == 1
     Path("notebooks/quick").touch()
@@ -377,7 +532,8 @@ def test_a_run_that_is_ended_leaves_nothing_running_or_written(chapter, start):
     run.send_signal(signal.SIGTERM)
     _, errors = run.communicate(timeout=60)
     psutil.wait_procs(below, timeout=30)
-    assert (run.returncode, errors.splitlines()[-1]) == (130, "Interrupted. What is finished is kept.")
+    assert (run.returncode, errors.splitlines()[-1]) == (143, "Ended from outside. What is finished is kept.")
+    assert "Traceback" not in errors
     assert not [each for each in below if each.is_running() and each.status() != "zombie"]
     assert not Path("run.ipynb").exists()
 
@@ -441,6 +597,21 @@ def test_a_killed_worker_costs_no_run_and_workers_need_no_common_folder(chapter,
 
 @pytest.mark.slow
 @posix
+def test_a_source_is_sent_again_to_the_worker_that_comes_for_one_that_was_killed(chapter, start, cluster, tmp_path):
+    np.savez("digits.npz", x=np.arange(3))
+    beat = f"from pathlib import Path\nPath({str(tmp_path)!r}, f'beat-{{seed}}').touch()\nimport time\ntime.sleep(5)"
+    chapter("import numpy as np\nassert np.load(source)['x'][2] == 2", beat)
+    sweep = start([*COMMAND, "-g", "seed=0,1,2", "-p", "source=digits.npz", "--scheduler", cluster({})])
+    wait_for((tmp_path / "beat-0").exists)
+    cluster.workers[0].kill()
+    cluster.add()
+    _, errors = sweep.communicate(timeout=400)
+    assert sweep.returncode == 0, errors
+    assert list(runs.collect("out")["state"]) == ["done"] * 3
+
+
+@pytest.mark.slow
+@posix
 def test_a_folder_of_pictures_travels_to_a_worker_and_the_record_tells_the_path_that_was_given(chapter, cluster, tmp_path):
     paint("photos")
     expected = data.load("photos")
@@ -464,7 +635,8 @@ def test_a_folder_of_pictures_travels_to_a_worker_and_the_record_tells_the_path_
 def test_without_workers_a_sweep_gives_up_and_a_lost_scheduler_ends_it(chapter, start, cluster, tmp_path, monkeypatch):
     chapter(f"from pathlib import Path\nPath({str(tmp_path)!r}, 'started').touch()\nimport time\ntime.sleep(600)")
     address = cluster({})
-    code = "import sys\nfrom convae_nb import _engine, __main__\n_engine.PATIENCE = 2\nsys.exit(__main__.main(sys.argv[1:]))"
+    patience = "from convae_nb import cli\nfrom convae_nb.runs import engine\nengine.WORKER_TIMEOUT = 2"
+    code = f"import sys\n{patience}\nsys.exit(cli.main(sys.argv[1:]))"
     sweep = start([sys.executable, "-c", code, *COMMAND[3:], "-g", "seed=0,1", "--scheduler", address])
     wait_for((tmp_path / "started").exists)
     kernel = [psutil.Process(pid) for pid in children(cluster.workers[0])]

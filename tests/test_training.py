@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from convae_nb import data, metrics, models, training
-from convae_nb._tensorflow import tf
+from convae_nb._base import processor
+from convae_nb._base.tensorflow import keras, tf
+from convae_nb.noise import graph
+from convae_nb.training import loop, plain
 
 RECIPE = training.RECIPES["original_basic"]
 
@@ -18,7 +21,7 @@ def dataset():
 
 def trained(dataset, **changes):
     model = models.build_autoencoder()
-    recipe = RECIPE.model_copy(update={"epochs": 1, "batch_size": 100} | changes)
+    recipe = training.recipe(RECIPE, **{"epochs": 1, "batch_size": 100} | changes)
     return model, training.train(model, dataset, recipe, progress=False)
 
 
@@ -50,7 +53,7 @@ def original_training(weights, batches):
     """Train the original's graph by its own means: a session, a placeholder, AdamOptimizer and sigmoid cross-entropy."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
-        inputs = v1.placeholder(tf.float32, (None, 28, 28, 1))
+        inputs, targets = (v1.placeholder(tf.float32, (None, 28, 28, 1)) for _ in range(2))
         variables = [v1.get_variable(f"weight{i}", initializer=value, use_resource=True) for i, value in enumerate(weights)]
         pairs = list(zip(variables[::2], variables[1::2], strict=True))
         maps = inputs
@@ -59,10 +62,10 @@ def original_training(weights, batches):
         for (kernel, bias), size in zip(pairs[3:6], (7, 14, 28), strict=True):
             maps = tf.nn.relu(tf.nn.conv2d(v1.image.resize_nearest_neighbor(maps, (size, size)), kernel, 1, "SAME") + bias)
         logits = tf.nn.conv2d(maps, pairs[6][0], 1, "SAME") + pairs[6][1]
-        cost = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=inputs, logits=logits))
+        cost = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits))
         step = v1.train.AdamOptimizer(0.001).minimize(cost)
         session.run(v1.global_variables_initializer())
-        losses = [session.run([cost, step], {inputs: batch})[0] for batch in batches]
+        losses = [session.run([cost, step], {inputs: given, targets: clean})[0] for given, clean in batches]
         return losses, session.run(variables)
 
 
@@ -70,10 +73,33 @@ def test_steps_are_those_of_the_original_graph_and_optimizer(dataset):
     order = np.random.default_rng((0, 0)).permutation(700)
     batches = [dataset.x_train[order[i : i + 100], :, :, None] / np.float32(255) for i in range(0, 700, 100)]
     start = models.build_autoencoder().get_weights()
-    losses, expected = original_training(start, batches)
+    losses, expected = original_training(start, zip(batches, batches, strict=True))
     model, result = trained(dataset)
     assert result.history["loss"] == [pytest.approx(np.mean(losses), rel=1e-6)]
     assert_alike(model.get_weights(), expected)
+
+
+def test_two_epochs_with_noise_are_those_of_the_original_graph_with_another_order_and_noise_each(dataset):
+    model, recipe = models.build_autoencoder(), training.recipe(RECIPE, epochs=2, batch_size=200, noise_level=0.5)
+    weights = model.get_weights()
+    training.train(model, dataset, recipe, progress=False)
+    batches = []
+    for epoch in range(2):
+        order = np.random.default_rng((recipe.seed, epoch)).permutation(700)
+        for step in range(4):
+            clean = tf.constant(data.as_images(dataset.x_train[order[200 * step : 200 * (step + 1)]]))
+            noisy = graph.corrupt(clean, "gaussian", 0.5, 0.5, seed=(recipe.seed, 4 * epoch + step))
+            batches.append((noisy.numpy(), clean.numpy()))
+    assert_alike(model.get_weights(), original_training(weights, batches)[1])
+
+
+@pytest.mark.parametrize("changes", [{}, {"noise_level": (0.1, 0.6), "schedule": "one_cycle", "beta_2": 0.95}])
+def test_plain_fit_takes_the_steps_of_the_compiled_loop(dataset, changes):
+    recipe = training.recipe(RECIPE, epochs=2, batch_size=150, **changes)
+    fast, slow = models.build_autoencoder(), models.build_autoencoder()
+    losses = training.train(fast, dataset, recipe, progress=False).history["loss"]
+    assert plain.fit(slow, dataset, recipe).history["loss"] == pytest.approx(losses, rel=1e-5)
+    assert_alike(fast.get_weights(), slow.get_weights())
 
 
 def test_every_epoch_takes_each_image_once_and_reports_their_mean_loss(dataset):
@@ -98,7 +124,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(dataset):
 
 def test_training_goes_on_from_the_weights_that_are_there(dataset):
     model, first = trained(dataset)
-    second = training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "batch_size": 100}), progress=False)
+    second = training.train(model, dataset, training.recipe(RECIPE, epochs=1, batch_size=100), progress=False)
     assert second.history["loss"][0] < 0.9 * first.history["loss"][0]
 
 
@@ -116,12 +142,45 @@ def test_a_start_at_the_mean_is_a_logits_bias_that_predicts_the_mean_pixel(datas
 def test_a_start_at_the_mean_leaves_a_bias_that_was_trained_already(dataset):
     model = models.build_autoencoder()
     model.weights[-1].assign([0.25])
-    training.train(model, dataset, RECIPE.model_copy(update={"epochs": 1, "learning_rate": 1e-12, "start_at_mean": True}), progress=False)
+    training.train(model, dataset, training.recipe(RECIPE, epochs=1, learning_rate=1e-12, start_at_mean=True), progress=False)
     np.testing.assert_allclose(model.weights[-1], [0.25])
 
 
+def test_a_start_at_the_mean_finds_the_logits_in_any_model(dataset):
+    def started(model, images):
+        before, paths = model.get_weights(), [weight.path.split("/")[-2:] for weight in model.weights]
+        loop._start_at_mean(model, images)
+        return [path for path, old, new in zip(paths, before, model.get_weights(), strict=True) if (old != new).any()]
+
+    odd = np.full((2, 27, 27, 1), 51, np.uint8)
+    bare = models.build_autoencoder((4, 2), decoder="transposed_3x3", image_shape=(27, 27, 1), output_convolution=False)
+    assert started(bare, odd) == [["logits", "bias"]]
+
+    images = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(1, 3, padding="same", name="logits")(images)
+    late = keras.layers.Dense(1, name="late")  # built before, and listed after
+    with_more = keras.Model(images, [maps, late(maps)])
+    single = keras.Model(images, maps)
+    assert started(single, np.full((2, 8, 8, 1), 51, np.uint8)) == [["logits", "bias"]]
+    np.testing.assert_allclose(single.get_layer("logits").bias, np.log(0.2 / 0.8), rtol=1e-6)
+    assert len(with_more.weights) == 4
+
+    unbiased = keras.Model(images, keras.layers.Conv2D(1, 3, padding="same", use_bias=False)(images))
+    assert started(unbiased, np.full((2, 8, 8, 1), 51, np.uint8)) == []
+
+
+def test_layers_at_any_depth_compute_in_the_precision_that_is_asked_for(monkeypatch):
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
+    inner = models.build_autoencoder((4, 2))
+    outer = keras.Sequential([keras.Sequential([inner])])
+    layers = [layer for part in ("encoder", "decoder") for layer in inner.get_layer(part).layers]
+    with loop._computing_in("bfloat16", outer):
+        assert {layer.compute_dtype for layer in layers} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in layers} == {"float32"}
+
+
 def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatch):
-    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: True)  # elsewhere it is slow, but it is there
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)  # elsewhere it is slow, but it is there
     model, result = trained(dataset, precision="bfloat16")
     other, exact = trained(dataset)
     assert result.history["loss"] != exact.history["loss"]
@@ -130,7 +189,7 @@ def test_bfloat16_steps_are_float32_steps_up_to_its_rounding(dataset, monkeypatc
 
 
 def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeypatch):
-    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: True)
     model, _ = trained(dataset, precision="bfloat16")
     again = models.build_autoencoder()
     again.set_weights(model.get_weights())
@@ -139,7 +198,7 @@ def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeyp
 
 
 def test_where_the_processor_has_no_bfloat16_steps_are_float32(dataset, monkeypatch):
-    monkeypatch.setattr(training._processor, "multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: False)
     assert trained(dataset, precision="bfloat16")[1].history == trained(dataset)[1].history
 
 
@@ -210,7 +269,7 @@ def test_a_loss_that_is_no_longer_finite_ends_the_run(dataset):
 
 
 def test_progress_shows_loss_and_rate_and_can_be_silenced(dataset, capfd):
-    training.train(models.build_autoencoder(), dataset, RECIPE.model_copy(update={"epochs": 1}), progress=True)
+    training.train(models.build_autoencoder(), dataset, training.recipe(RECIPE, epochs=1), progress=True)
     shown = capfd.readouterr().err
     assert re.search(r"epoch 1 of 1, loss 0\.\d{4}: .*images/s", shown.splitlines()[-1])
     trained(dataset)

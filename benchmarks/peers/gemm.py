@@ -2,7 +2,7 @@
 
 import protocol
 
-from convae_nb._tensorflow import tf
+from convae_nb._base.tensorflow import tf
 
 MATRIX = tf.random.stateless_normal((protocol.MATRIX_SIDE, protocol.MATRIX_SIDE), seed=(0, 0))
 

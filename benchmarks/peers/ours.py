@@ -4,7 +4,8 @@ convolution of its decoder one after the other."""
 import protocol
 
 from convae_nb import data, models, training
-from convae_nb._tensorflow import keras
+from convae_nb._base.tensorflow import keras
+from convae_nb.training import loop
 
 RECIPE = training.RECIPES["original_basic"]  # whose batch size, learning rate and Adam are those of all peers
 
@@ -24,7 +25,7 @@ class Trainer:
         images = data.load().x_train[..., None]
         steps = len(images) // protocol.BATCH
         # More epochs than any measurement takes.
-        self.run = training._Run(model, RECIPE.model_copy(update={"epochs": 1000, "noise_level": noise}), images, steps)
+        self.run = loop._Run(model, training.recipe(RECIPE, epochs=1000, noise_level=noise), images, steps)
 
     def advance(self):
         epoch, step = divmod(self.run.done, self.run.steps)

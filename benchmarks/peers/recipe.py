@@ -8,7 +8,8 @@ from pathlib import Path
 
 import protocol
 
-from convae_nb import _checkpoint, data, metrics, models, noise, training
+from convae_nb import data, metrics, models, noise, training
+from convae_nb.training import checkpoint
 
 name, recipe_name, seed = sys.argv[1:]
 TASK = protocol.TASKS[name]
@@ -40,14 +41,14 @@ def loss(_):
 
 def checkpoints(at_least):
     """Train with checkpoints, again if need be, for so many seconds; give these and the part of them spent in saving."""
-    seconds, saves, save = 0.0, [], _checkpoint.Folder.save
+    seconds, saves, save = 0.0, [], checkpoint.Folder.save
 
     def timed_save(self, beside):
         started = time.perf_counter()
         save(self, beside)
         saves.append(time.perf_counter() - started)
 
-    _checkpoint.Folder.save = timed_save
+    checkpoint.Folder.save = timed_save
     while seconds < at_least:
         # In the checkout, on a real disk, which a temporary folder may not be on.
         with tempfile.TemporaryDirectory(dir=protocol.ROOT / "build") as folder:

@@ -1,0 +1,2 @@
+from .widget import NoiseExplorer as NoiseExplorer
+from .widget import noise_explorer as noise_explorer

@@ -1,0 +1,3 @@
+from .kinds import KINDS as KINDS
+from .kinds import Kind as Kind
+from .kinds import corrupt as corrupt

@@ -1,0 +1,15 @@
+from .frames import Frames as Frames
+from .networks import network as network
+from .networks import overlap as overlap
+from .networks import reading_and_painting as reading_and_painting
+from .numbers import bar_columns as bar_columns
+from .numbers import bars as bars
+from .numbers import lines as lines
+from .numbers import loss_curves as loss_curves
+from .numbers import seed_dots as seed_dots
+from .numbers import sweep as sweep
+from .pictures import code_maps as code_maps
+from .pictures import image as image
+from .pictures import image_rows as image_rows
+from .pictures import magnified as magnified
+from .pictures import number_grids as number_grids

@@ -1,0 +1,14 @@
+from .names import NAMES as NAMES
+from .networks import load as load
+from .networks import losses as losses
+from .networks import measure_code as measure_code
+from .networks import recipe_of as recipe_of
+from .networks import record as record
+from .networks import train as train
+from .tables import CODE_FILTERS as CODE_FILTERS
+from .tables import CODE_SEEDS as CODE_SEEDS
+from .tables import code_sizes as code_sizes
+from .tables import denoising as denoising
+from .tables import epoch_seconds as epoch_seconds
+from .tables import peak_rates as peak_rates
+from .tables import recipe_for as recipe_for

@@ -1,0 +1,298 @@
+"""The reference networks: trainings done once, whose weights and records ship with the package.
+
+Weights are plain arrays, read without pickles, within the size of the model, and only if their checksum fits the record.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from convae_nb import checkerboard, data, metrics, models, noise, training
+from convae_nb._base import archive, processor
+from convae_nb._base.files import write_atomically
+from convae_nb._base.tensorflow import keras, tf
+from convae_nb._base.validate import first_line
+from convae_nb.reference import tables
+from convae_nb.reference.names import NAMES, RUNS, canonical
+from convae_nb.training import checkpoint
+
+_FOLDER = Path(__file__).with_name("weights")
+# What a model that learned on noisy digits is measured on, whatever levels it saw.
+_TEST_LEVEL = 0.5
+_RECORD_LIMIT = 10_000_000  # bytes of a file of records
+
+
+def load(name: str) -> keras.Model:
+    """Build the model of a reference run, with its trained weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`; a recipe alone stands for its first seed.
+
+    Returns
+    -------
+    keras.Model
+        From images ``(batch, 28, 28, 1)`` in [0, 1] to logits.
+
+    Raises
+    ------
+    ValueError
+        If there is no such run, or its file is not the one that the record describes.
+
+    Examples
+    --------
+    >>> load("original_basic").count_params()
+    4385
+    """
+    stated, path = record(name), _path(name, "npz")
+    try:
+        model = models.build_autoencoder(**stated["model"])
+        weights = _stored_weights(path, canonical(name), limit=sum(4 * weight.size + 200 for weight in model.get_weights()))
+        if (found := _digest(weights)) != stated["sha256"]:
+            raise ValueError(f"the weights should have SHA-256 {stated['sha256']}, found {found}")
+        model.set_weights(weights)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _damaged(path, name, error) from error
+    return model
+
+
+def record(name: str) -> dict[str, Any]:
+    """Tell of a reference run what was done and what came out.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+
+    Returns
+    -------
+    dict
+        "model", the arguments of `models.build_autoencoder`; "recipe", the fields of `training.Recipe`; "history", as in
+        `training.Result`; "seconds"; "versions" and "processor"; "test", the row of `metrics.evaluate` on the test
+        digits, for a denoiser with gaussian noise of level 0.5 in (`noise.corrupt`, seed 0); "sha256", of the weights; "checkerboard", the
+        median over the test digits of the `checkerboard.checkerboard_index` of "images", the reconstructions, and of "logits". Runs
+        that compare decoders also have "curve", the mean loss of each of 40 stretches of the training (or of its steps, if they are fewer).
+
+    Raises
+    ------
+    ValueError
+        If there is no such run, or its file is damaged.
+
+    Examples
+    --------
+    >>> len(record("original_basic/1")["history"]["loss"])
+    20
+    """
+    path = _path(name, "json")
+    try:
+        return dict(_records(path)[canonical(name)])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _damaged(path, name, error) from error
+
+
+def losses(name: str, source: str) -> list[float]:
+    """Give the losses of a reference run, to be seen beside those of a run on the same images.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+    source : str
+        Where the other run's images come from, as `data.load` takes it. If that is not MNIST, there is no loss to compare with, and a
+        printed sentence says so.
+
+    Returns
+    -------
+    list of float
+        In nats a pixel, an epoch each.
+
+    Raises
+    ------
+    ValueError
+        As `record` does.
+
+    Examples
+    --------
+    >>> len(losses("original_basic", "mnist")), losses("original_basic", "photos")
+    The reference runs learned from MNIST: for other images there is none to compare with.
+    (20, [])
+    """
+    found = record(name)["history"]["loss"]
+    if source == "mnist":
+        return found
+    print("The reference runs learned from MNIST: for other images there is none to compare with.")
+    return []
+
+
+def recipe_of(name: str) -> training.Recipe:
+    """Give the recipe of a reference run: that of its name, with its seed and with the peak rate that was chosen for its decoder.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`.
+
+    Returns
+    -------
+    training.Recipe
+
+    Raises
+    ------
+    ValueError
+        If there is no such run.
+    """
+    group, seed = canonical(name).split("/")
+    recipe, *decoder = group.split("-")
+    chosen = tables.recipe_for(decoder[0]) if recipe == "fast_basic" and decoder else training.RECIPES[recipe]
+    return chosen.model_copy(update={"seed": int(seed)})
+
+
+def train(
+    name: str,
+    dataset: data.Dataset | None = None,
+    recipe: training.Recipe | None = None,
+    *,
+    checkpoint_dir: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Do a reference run anew, or a variant of it.
+
+    Parameters
+    ----------
+    name : str
+        As for `load`: it decides the model and its starting weights.
+    dataset : data.Dataset, optional
+        MNIST if not given. Trained on its training images, measured on its test images.
+    recipe : training.Recipe, optional
+        That of `recipe_of` if not given.
+    checkpoint_dir, progress
+        As for `training.train`.
+
+    Returns
+    -------
+    (keras.Model, dict)
+        The trained model, and what `record` tells of such a run.
+
+    Raises
+    ------
+    ValueError
+        If there is no such run, or as `training.train` does.
+    """
+    dataset, recipe = dataset or data.load(), recipe or recipe_of(name)
+    group, seed = canonical(name).split("/")
+    arguments = RUNS[group][0] | {"seed": int(seed)}
+    model = models.build_autoencoder(**arguments)
+    result = training.train(model, dataset, recipe, checkpoint_dir=checkpoint_dir, progress=progress)
+    curve = np.array_split(result.step_losses, min(40, len(result.step_losses)))
+    return model, {
+        "model": arguments,
+        "recipe": recipe.model_dump(mode="json"),
+        "history": result.history,
+        "curve": [round(float(part.mean()), 5) for part in curve],
+        "seconds": round(result.seconds, 1),
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        "processor": processor.name(),
+        **_measure(model, recipe, dataset.x_test),
+        "sha256": _digest(model.get_weights()),
+    }
+
+
+def measure_code(filters: Sequence[int], dataset: data.Dataset, recipe: training.Recipe, *, progress: bool = True) -> dict[str, Any]:
+    """Train a network of the given depths, and measure it on the test images: how small can a code be?
+
+    Parameters
+    ----------
+    filters : sequence of int
+        As for `models.build_autoencoder`.
+    dataset : data.Dataset
+    recipe : training.Recipe
+        Its seed is also that of the starting weights.
+    progress : bool
+        As for `training.train`.
+
+    Returns
+    -------
+    dict
+        "filters", as text, and "seed"; "numbers", the size of the code; "test_loss" and "excess" in nats a pixel, "psnr" in dB and
+        "dead_maps", as `metrics.evaluate` measures them.
+
+    Raises
+    ------
+    data.DataError
+        If the images are not.
+    ValueError
+        As `models.build_autoencoder` and `training.train` have it.
+    """
+    images = data.as_images(dataset.x_test)
+    model = models.build_autoencoder(filters, image_shape=images.shape[1:], seed=recipe.seed)
+    training.train(model, dataset, recipe, progress=progress)
+    measured = metrics.evaluate(model, images).loc[0]
+    return {
+        "filters": str(list(filters)),
+        "seed": recipe.seed,
+        "numbers": int(np.prod(model.get_layer("encoder").output.shape[1:])),
+        "test_loss": float(measured["loss"]),
+        "excess": float(measured["excess"]),
+        "psnr": float(measured["PSNR"]),
+        "dead_maps": int(measured["dead_maps"]),
+    }
+
+
+def store(name: str, weights: list[np.ndarray], stated: dict[str, Any]) -> None:
+    """Put a run's weights and record beside the others of its decoder.
+
+    Killed between the two files, it leaves weights that `load` refuses, until they are made again.
+    """
+    arrays, records = _path(name, "npz"), _path(name, "json")
+    others = {}
+    if arrays.exists():
+        with np.load(arrays, allow_pickle=False) as stored:
+            others = {key: stored[key] for key in stored if not key.startswith(f"{name}/")}
+    known = (_records(records) if records.exists() else {}) | {name: stated}
+    arrays.parent.mkdir(exist_ok=True)
+    with write_atomically(arrays) as file:
+        np.savez(file, **others | {f"{name}/{i:03d}": array for i, array in enumerate(weights)})
+    with write_atomically(records) as file:
+        file.write((json.dumps({key: known[key] for key in sorted(known, key=NAMES.index)}, indent=1) + "\n").encode())
+
+
+def _measure(model, recipe, clean):
+    inputs = noise.corrupt(clean, recipe.noise_kind, _TEST_LEVEL if recipe.level_range[1] else 0)
+    logits = models.predict(model, inputs)
+    boards = {"images": special.expit(logits), "logits": logits}
+    return {
+        "test": metrics.evaluate(model, clean, inputs).loc[0].to_dict(),
+        "checkerboard": {what: round(float(np.median(checkerboard.checkerboard_index(of))), 4) for what, of in boards.items()},
+    }
+
+
+def _stored_weights(path, name, limit):
+    prefix = f"{name}/"
+    stored = archive.read_arrays(path, label=path.name, wanted=lambda key: key.startswith(prefix), limit=limit, cure="install it again")
+    return [stored[key] for key in sorted(stored)]
+
+
+def _records(path):
+    if (size := path.stat().st_size) > _RECORD_LIMIT:
+        raise ValueError(f"{size:,} bytes are more than records take")
+    return json.loads(path.read_text("utf-8"))
+
+
+def _damaged(path, name, error):
+    return ValueError(f"{path.name} is damaged, install the package again: {name}: {first_line(error)}")
+
+
+def _path(name, suffix):
+    arguments, _ = RUNS[canonical(name).split("/")[0]]
+    return _FOLDER / f"{arguments.get('decoder', 'nearest')}.{suffix}"
+
+
+def _digest(weights):
+    return checkpoint.digest(weights).tobytes().hex()

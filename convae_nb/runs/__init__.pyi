@@ -1,0 +1,16 @@
+from . import parameters as parameters
+from .chapters import find as find
+from .chapters import notebooks as notebooks
+from .chapters import read as read
+from .execution import CELL_TIMEOUT as CELL_TIMEOUT
+from .execution import RefusedError as RefusedError
+from .execution import RunError as RunError
+from .execution import execute as execute
+from .records import COLUMNS as COLUMNS
+from .records import RESULTS as RESULTS
+from .records import collect as collect
+from .records import record as record
+from .storing import store as store
+from .sweeps import sweep as sweep
+from .table import Comparison as Comparison
+from .table import compare as compare

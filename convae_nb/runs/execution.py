@@ -1,0 +1,250 @@
+"""Execute a notebook by papermill, in a kernel of this very Python, whatever kernel the notebook names."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from convae_nb._base.validate import first_line
+from convae_nb.errors import RefusedError, RunError
+from convae_nb.runs import chapters, notebook, records
+
+#: Seconds that a cell may take unless told otherwise; the longest cell, 100 epochs of the denoiser, takes one hour on two cores.
+CELL_TIMEOUT = 4 * 3600
+_IOPUB_TIMEOUT = 60  # seconds for a kernel's messages; the default of 4 is little on a busy machine
+_SOCKET_PATH = 103  # bytes that a socket's path may have, on macOS; on Linux 107
+# Each of these would take all cores for itself.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def execute(
+    chapter: int | str | os.PathLike,
+    parameters: dict[str, Any],
+    output: str | os.PathLike,
+    *,
+    cell_timeout: int = CELL_TIMEOUT,
+    bar: tqdm | None = None,
+) -> None:
+    """Execute a chapter with the given parameters, and write the executed notebook whole or not at all.
+
+    It runs in the chapter's folder, in a kernel of this very Python, whatever kernel the notebook names. All of the chapter's
+    parameters, given or not, are kept in the executed notebook.
+
+    Parameters
+    ----------
+    chapter : int, str or Path
+        As `runs.find` takes it.
+    parameters : dict
+        Values by name; for the others the chapter's own defaults serve.
+    output : str or Path
+        The file to write. An earlier run's file is replaced, any other is not.
+    cell_timeout : int
+        Seconds that a cell may take.
+    bar : tqdm, optional
+        Moves on by one with each of the chapter's code cells.
+
+    Raises
+    ------
+    RefusedError
+        Before any kernel starts: no such chapter, a parameter that it does not have, a value that the vocabulary does not allow, or an
+        output that is no earlier run's.
+    RunError
+        If a cell or a widget fails, a cell takes too long, or the kernel dies; the notebook is written, with the error in it.
+    """
+    found, target = chapters.read(chapters.find(chapter)), Path(output)
+    values = found.validated(parameters)
+    validate_writable(target.parent, target)
+    if target.exists() and (target.samefile(found.path) or not notebook.is_run(target)):
+        raise RefusedError(f"output must be a new file or that of an earlier run, got {str(output)!r}: choose another name")
+
+    if bar is not None:
+        bar.set_description(found.path.stem)
+    stamp = records.stamp(found.notebook, values)
+    result, _ = execute_in_kernel(found.notebook, values, folder=found.path.parent, cell_timeout=cell_timeout, bar=bar)
+    records.write_run(target, result, chapter=found.path, values=values, stamp=stamp)
+    state, reason = notebook.state(result)
+    if state != "done":
+        raise RunError(f"{found.path.stem}: {reason or 'it stopped before its last cell'} (kept in {target})")
+
+
+def execute_in_kernel(
+    chapter: dict,
+    values: dict[str, Any],
+    *,
+    folder: str | os.PathLike | None,
+    cell_timeout: int = CELL_TIMEOUT,
+    bar: tqdm | None = None,
+    threads: int | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[dict, bool]:
+    """Execute a notebook in a kernel of its own.
+
+    Parameters
+    ----------
+    chapter : dict
+        A notebook as its file holds it; what an earlier execution left is dropped.
+    values : dict
+        All of its parameters.
+    folder : str or Path
+        Where its kernel runs; None: an empty folder that is gone afterwards.
+    cell_timeout : int
+        Seconds that a cell may take.
+    bar : tqdm, optional
+        Moves on by one with each code cell.
+    threads : int, optional
+        How many the kernel's libraries use; None: as many as they see fit.
+    cancelled : callable, optional
+        Asked every second; once it says True, the kernel is killed.
+
+    Returns
+    -------
+    notebook : dict
+        Executed, as far as it came, with any error in its outputs.
+    crashed : bool
+        Whether the kernel died or did not start: another try may do better.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellTimeoutError
+
+    error: Exception | None = None
+    kernels: list = []
+    with kernel(folder, cell_timeout, bar, threads, kernels) as (scratch, options):
+        draft = scratch / "draft.ipynb"
+        # papermill would take what is in braces for a parameter in a path: it gets the notebook itself.
+        arguments = nbformat.from_dict(blank(chapter)), draft, values
+        with _watch(cancelled, kernels):
+            try:
+                papermill.execute_notebook(*arguments, kernel_name="python3", language="python", progress_bar=False, **options)
+            except papermill.PapermillExecutionError:
+                pass  # it is in the notebook
+            except (RuntimeError, CellTimeoutError) as raised:  # the kernel died, or the time is up
+                error = raised
+        result = notebook.read(draft)
+    if error:
+        # papermill's own metadata say that all is well: the error goes where a reader looks for it, first under the cell that ran.
+        cells = notebook.code_cells(result)
+        cell = max(cells, key=lambda cell: cell["metadata"]["papermill"]["start_time"] or "")
+        if cell["execution_count"] is None:  # the kernel died before it could say the number
+            cell["execution_count"] = 1 + max(other["execution_count"] or 0 for other in cells)
+        cell["outputs"].insert(0, _error(type(error).__name__, first_line(error)))
+    return result, isinstance(error, RuntimeError) and not isinstance(error, CellTimeoutError)
+
+
+def failed(chapter: dict, name: str, message: str, seconds: float) -> dict:
+    """Give a notebook for a run of which nothing came back: the error stands in its first code cell."""
+    result = blank(chapter)
+    result["metadata"]["papermill"] = {"duration": seconds}
+    notebook.code_cells(result)[0]["outputs"] = [_error(name, message)]
+    return result
+
+
+@contextlib.contextmanager
+def kernel(
+    folder: str | os.PathLike | None, cell_timeout: int, bar: tqdm | None = None, threads: int | None = None, kernels: list | None = None
+) -> Iterator[tuple[Path, dict]]:
+    """Give a scratch folder, and the options for nbclient that hold for it: a kernel of this Python, in the given folder.
+
+    The managers of the kernels that are started are put into the list `kernels`.
+    """
+    import traitlets
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpecManager
+    from traitlets.config import Config
+
+    class ThisPython(AsyncKernelManager):
+        @traitlets.default("kernel_spec_manager")
+        def _native_only(self):
+            return KernelSpecManager(kernel_dirs=[])  # no kernel installed anywhere hides ipykernel's own, of sys.executable
+
+        async def start_kernel(self, **options):
+            if kernels is not None:
+                kernels.append(self)
+            if sys.stderr is None:  # a kernel dies of a standard error that is closed
+                options["stderr"] = subprocess.DEVNULL
+            await super().start_kernel(**options, env=_environment(threads))
+
+    def advance(cell, **_):
+        if bar is not None and "injected-parameters" not in cell.metadata.get("tags", []):
+            bar.update()
+
+    with tempfile.TemporaryDirectory(prefix="convae-", ignore_cleanup_errors=True) as scratch:
+        home = Path(scratch, "home")
+        home.mkdir()
+        # Kernels that start at once race for ports, but not for sockets. A socket's path must be short, as TMPDIR may not be.
+        sockets = sys.platform != "win32" and len(os.fsencode(f"{scratch}/kernel-ipc-5")) <= _SOCKET_PATH
+        transport = {"transport": "ipc" if sockets else "tcp", "connection_file": f"{scratch}/kernel.json"}
+        options = {
+            "kernel_manager_class": ThisPython,
+            "config": Config(ThisPython=transport),
+            "extra_arguments": ["--log-level=CRITICAL"],  # ipykernel calls its every shutdown an error
+            "resources": {"metadata": {"path": str(folder or home)}},
+            "timeout": cell_timeout,
+            "iopub_timeout": _IOPUB_TIMEOUT,
+            "coalesce_streams": True,
+            "on_cell_executed": advance,
+        }
+        yield Path(scratch), options
+
+
+def _environment(threads):
+    if threads is None:
+        return dict(os.environ)
+    # Dask sets the last one for its workers: memory that is given back at once costs time when TensorFlow takes it again.
+    kept = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
+    return kept | dict.fromkeys(_THREADS, str(threads))
+
+
+def blank(chapter: dict) -> dict:
+    """Copy a notebook without what an execution leaves."""
+    kept = {name: value for name, value in chapter["metadata"].items() if name not in ("papermill", "widgets", records.STAMP)}
+    cells = [dict(cell) for cell in chapter["cells"]]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return chapter | {"cells": cells, "metadata": kept}
+
+
+def _error(name, message):
+    return {"output_type": "error", "ename": name, "evalue": message, "traceback": []}
+
+
+@contextlib.contextmanager
+def _watch(cancelled, kernels):
+    """Kill the kernels once `cancelled` says so: papermill itself cannot be told to stop."""
+    if cancelled is None:
+        yield
+        return
+    finished = threading.Event()
+
+    def watch():
+        while not finished.wait(1):  # again and again: the kernel may be about to start
+            if cancelled():
+                for manager in kernels:
+                    with contextlib.suppress(Exception):  # it may end at the same moment
+                        os.kill(manager.provisioner.pid, 9)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+def validate_writable(folder: Path, output: Path) -> None:
+    """Refuse a place that cannot be written, before anything starts; the folder is made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        output.exists()  # raises where its name is too long
+    except OSError as error:
+        raise RefusedError(f"output must be a place that can be written, got {str(output)!r}: {error.strerror}") from None

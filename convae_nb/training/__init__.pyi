@@ -1,0 +1,7 @@
+from .checkpoint import CheckpointError as CheckpointError
+from .loop import OneCycle as OneCycle
+from .loop import Result as Result
+from .loop import train as train
+from .recipes import RECIPES as RECIPES
+from .recipes import Recipe as Recipe
+from .recipes import recipe as recipe

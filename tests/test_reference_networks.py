@@ -1,0 +1,135 @@
+import functools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convae_nb import checkerboard, data, metrics, models, noise, reference, training
+from convae_nb.reference import make, networks
+
+WEIGHTS = Path(reference.__file__).with_name("weights")
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The weights in a folder where they may be harmed."""
+    shutil.copytree(WEIGHTS, tmp_path / "weights")
+    monkeypatch.setattr(networks, "_FOLDER", tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+def test_the_package_ships_exactly_the_named_runs_and_they_are_small():
+    assert {path.name for path in WEIGHTS.iterdir()} == {f"{name}.{suffix}" for name in models.DECODERS for suffix in ("npz", "json")}
+    stored = {name for path in WEIGHTS.glob("*.json") for name in json.loads(path.read_text())}
+    assert stored == {name for name in reference.NAMES if "fast_denoiser-nearest/" not in name}
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 6e6
+
+
+@functools.cache
+def digits_and_noisy(level):
+    """The test digits, and the same with noise."""
+    digits = data.load().x_test
+    return digits, noise.corrupt(digits, level=level)
+
+
+def inputs_of(name):
+    return digits_and_noisy(0.5 if "denoiser" in name else 0)
+
+
+def marked(names):
+    return [pytest.param(name, marks=pytest.mark.slow if "-" in name else ()) for name in names]
+
+
+@pytest.mark.parametrize("name", marked(name for name in reference.NAMES if name.endswith("/0")))
+def test_a_shipped_model_measures_what_its_record_says(name):
+    digits, noisy = inputs_of(name)
+    model, about = reference.load(name), reference.record(name)
+    measured = metrics.evaluate(model, digits, noisy).loc[0].to_dict()
+    assert measured.pop("verdict") == about["test"].pop("verdict") == "learned"
+    assert measured == pytest.approx(about["test"], rel=1e-4)
+    if "checkerboard" in about:
+        logits = models.predict(model, noisy)
+        boards = {"images": models.reconstruct(model, noisy), "logits": logits}
+        medians = {what: np.median(checkerboard.checkerboard_index(of)) for what, of in boards.items()}
+        assert medians == pytest.approx(about["checkerboard"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", marked(name for name in reference.NAMES if not name.endswith("/0")))
+def test_another_seed_has_the_loss_of_its_record(name):
+    digits, noisy = inputs_of(name)
+    loss = metrics.binary_cross_entropy(digits, models.predict(reference.load(name), noisy))
+    assert loss == pytest.approx(reference.record(name)["test"]["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", reference.NAMES)
+def test_a_record_is_of_the_recipe_that_the_package_has(name):
+    about, (recipe, seed) = reference.record(name), name.split("/")
+    recipe, *decoder = recipe.split("-")
+    changes = {"seed": int(seed)}
+    if decoder and recipe == "fast_basic":
+        changes["learning_rate"] = reference.recipe_for(decoder[0]).learning_rate
+    assert training.Recipe.model_validate_json(json.dumps(about["recipe"])) == training.RECIPES[recipe].model_copy(update=changes)
+    assert about["model"]["seed"] == int(seed)
+    assert about["model"].get("decoder", "nearest") == (decoder or ["nearest"])[0]
+    assert about["model"].get("output_convolution", True) == (decoder[1:] != ["bare"])
+    assert len(about["history"]["loss"]) == training.RECIPES[recipe].epochs
+    assert about["seconds"] > 0
+
+
+def test_the_denoiser_with_its_own_decoder_is_one_run_by_two_names():
+    assert reference.record("fast_denoiser-nearest/3") == reference.record("fast_denoiser/3")
+    first, second = (reference.load(name).get_weights() for name in ("fast_denoiser-nearest/3", "fast_denoiser/3"))
+    assert all(map(np.array_equal, first, second))
+
+
+@pytest.mark.parametrize("model", ["basic", "denoiser"])
+def test_the_fast_recipe_reaches_the_originals_loss_in_the_median(model):
+    def losses(recipe):
+        return [reference.record(name)["test"]["loss"] for name in reference.NAMES if name.startswith(recipe)]
+
+    assert np.median(losses(f"fast_{model}")) <= np.median(losses(f"original_{model}"))
+
+
+def test_a_bare_recipe_is_its_first_seed():
+    first, bare = (reference.load(name).get_weights() for name in ("fast_basic/0", "fast_basic"))
+    assert all(map(np.array_equal, first, bare))
+    assert not np.array_equal(first[0], models.build_autoencoder().get_weights()[0])
+
+
+@pytest.mark.parametrize("name", ["orginal_basic", "original_basic/9", "fast_basic/", ""])
+def test_an_unknown_name_is_refused_with_the_closest(name):
+    with pytest.raises(ValueError, match=r"there is no reference run .*: did you mean '[\w-]+/\d'\? reference.NAMES has them all"):
+        reference.load(name)
+
+
+def test_a_changed_byte_is_refused(copied):
+    path = copied / "nearest.npz"
+    content = bytearray(path.read_bytes())
+    content[content.index(reference.load("fast_basic").get_weights()[0].tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"nearest.npz is damaged, install the package again: fast_basic: .*CRC"):
+        reference.load("fast_basic")
+    assert reference.load("fast_basic/1").count_params() == 4385
+
+
+def test_weights_that_are_not_those_of_the_record_are_refused(copied):
+    records = copied / "nearest.json"
+    records.write_text(records.read_text().replace(reference.record("fast_basic")["sha256"], "0" * 64))
+    with pytest.raises(ValueError, match=r"nearest.npz is damaged, .*: the weights should have SHA-256 0{64}, found \w{64}"):
+        reference.load("fast_basic")
+
+
+def test_a_run_is_made_with_weights_and_record(copied, tmp_path, monkeypatch):
+    digits = data.load()
+    monkeypatch.setattr(data, "load", lambda: data.Dataset(digits.x_train[:300], None, digits.x_test[:100], None))
+    before = {name: reference.record(name) for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear-bare/2")}
+    make.train_network("fast_basic-bilinear-bare/1", tmp_path / "checkpoints")
+    after = {name: reference.record(name) for name in before}
+    assert after["fast_basic-bilinear-bare/1"]["sha256"] != before["fast_basic-bilinear-bare/1"]["sha256"]
+    assert after["fast_basic-bilinear-bare/2"] == before["fast_basic-bilinear-bare/2"]
+    assert list(json.loads((copied / "bilinear.json").read_text())) == [name for name in reference.NAMES if "bilinear" in name]
+    bare, whole = (reference.load(name).count_params() for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear/1"))
+    assert whole - bare == (3 * 3 * 8 * 16 + 16) + (3 * 3 * 16 + 1) - (3 * 3 * 8 + 1)  # two layers more, one less
+    assert (tmp_path / "checkpoints/fast_basic-bilinear-bare/1/checkpoint.npz").exists()
