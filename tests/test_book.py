@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import http.server
+import importlib
+import inspect
 import json
 import os
 import re
@@ -113,6 +115,37 @@ def test_the_reference_explains_whatever_the_notebooks_call(book):
     assert len(called) > 50
     for module, name in called:
         assert parsed(book / f"reference/convae_nb.{module}.html").find(id=f"convae_nb.{module}.{name}"), f"{module}.{name}"
+
+
+@functools.cache
+def comments():
+    """What stands above each constant of the package, by its name."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("convae_nb/*/*.py"))
+    found = re.findall(r"((?:^#: .*\n)+)^(\w+)(?:: .*)? = ", text, re.MULTILINE)
+    return {name: re.sub(r"^#: ", "", comment, flags=re.MULTILINE) for comment, name in found}
+
+
+def explained(page):
+    return [entry["id"].rpartition(".")[2] for entry in page.select("article section > dl.py > dt[id]")]
+
+
+@pytest.mark.parametrize("word", MODULES)
+def test_the_reference_explains_each_public_name_in_its_own_words(book, word):
+    face, page = importlib.import_module(f"convae_nb.{word}"), parsed(book / f"reference/convae_nb.{word}.html")
+    public = {name: getattr(face, name) for name in getattr(face, "__all__", vars(face)) if not name.startswith("_")}
+    public = {name: value for name, value in public.items() if not inspect.ismodule(value)}
+    assert sorted(explained(page)) == sorted(public) != []
+    for name, value in public.items():
+        summary = (inspect.getdoc(value) if callable(value) else comments()[name]).split("\n\n")[0]
+        told = page.find(id=f"convae_nb.{word}.{name}").find_next_sibling("dd").get_text()
+        words, shown = (re.findall(r"\w+", re.sub(r"\[\d+\]_?", "", text)) for text in (summary, told))  # citations have other marks
+        assert shown[: len(words)] == words
+
+
+@pytest.mark.parametrize("room", ["plots", "reference"])
+def test_the_reference_keeps_the_order_in_which_a_room_names_what_it_offers(book, room):
+    stub = (ROOT / f"convae_nb/{room}/__init__.pyi").read_text(encoding="utf-8")
+    assert explained(parsed(book / f"reference/convae_nb.{room}.html")) == re.findall(r" as (\w+)", stub)
 
 
 def test_every_link_anchor_and_picture_is_there(book):

@@ -505,6 +505,16 @@ def test_shipped_weights_that_unpack_to_far_more_than_their_model_are_refused_be
         reference.load("fast_basic")
 
 
+@pytest.mark.parametrize("filters", [[16, 8, 8, 8], [16, 8, 10**400]])
+def test_a_damaged_record_does_not_decide_how_large_a_model_is(shipped, filters):
+    from convae_nb import reference
+
+    records = json.loads((shipped / "nearest.json").read_text())
+    records["fast_basic/0"]["model"]["filters"] = filters
+    (shipped / "nearest.json").write_text(json.dumps(records))
+    assert reference.load("fast_basic").count_params() == 4385
+
+
 def test_shipped_records_of_far_more_than_records_take_are_refused_before_memory_is_taken(shipped):
     from convae_nb import reference
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pydantic
 import pytest
@@ -11,6 +13,12 @@ def test_the_json_of_a_recipe_gives_it_back(name):
     recipe = training.RECIPES[name]
     assert training.Recipe(**json.loads(recipe.model_dump_json())) == recipe
     assert training.Recipe(**json.loads(json.dumps(recipe.model_dump(mode="json")))) == recipe
+
+
+def test_recipes_and_their_variants_need_no_tensorflow():
+    code = "import sys; from convae_nb import training; training.recipe('range_denoiser', seed=3); print('tensorflow' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert (told.stdout, told.stderr) == ("False\n", "")
 
 
 def test_a_variant_differs_in_what_is_named_and_nothing_else():

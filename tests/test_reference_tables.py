@@ -1,6 +1,5 @@
 """Peak rates, seconds and sizes of codes: their making, how it goes on after a kill, and the tables that ship."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -43,6 +42,13 @@ def test_all_decoders_were_timed_as_often():
     table = reference.epoch_seconds()
     assert table.groupby("decoder").size().to_dict() == dict.fromkeys(models.DECODERS, table["round"].nunique())
     assert table["seconds"].between(1, 100).all()
+
+
+@pytest.mark.parametrize("asked", ["NAMES", "peak_rates()", "epoch_seconds()", "denoising()", "code_sizes()", "recipe_for('subpixel')"])
+def test_names_tables_and_chosen_recipes_are_at_hand_without_tensorflow(asked):
+    code = f"import sys; from convae_nb import reference; assert reference.{asked} is not None; print('tensorflow' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert (told.stdout, told.stderr) == ("False\n", "")
 
 
 @pytest.fixture

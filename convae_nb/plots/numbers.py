@@ -179,8 +179,8 @@ def sweep(table: pd.DataFrame, *, x: str, y: str, xlabel: str, ylabel: str, by: 
     Parameters
     ----------
     table : DataFrame
-        As `runs.compare` gives it: with `over`, bars reach one standard deviation up and down; without it, each run is a point of its
-        line.
+        The ``table`` that `runs.compare` gives: with `over`, bars reach one standard deviation up and down; without it, each run is a
+        point of its line.
     x : str
         The parameter along the axis, in the order of its values; what is no number is written out.
     y : str

@@ -53,7 +53,7 @@ def load(name: str) -> keras.Model:
     """
     stated, path = record(name), _path(name, "npz")
     try:
-        model = models.build_autoencoder(**stated["model"])
+        model = models.build_autoencoder(**_arguments(name))
         weights = _stored_weights(path, canonical(name), limit=sum(4 * weight.size + 200 for weight in model.get_weights()))
         if (found := _digest(weights)) != stated["sha256"]:
             raise ValueError(f"the weights should have SHA-256 {stated['sha256']}, found {found}")
@@ -186,8 +186,7 @@ def train(
         If there is no such run, or as `training.train` does.
     """
     dataset, recipe = dataset or data.load(), recipe or recipe_of(name)
-    group, seed = canonical(name).split("/")
-    arguments = RUNS[group][0] | {"seed": int(seed)}
+    arguments = _arguments(name)
     model = models.build_autoencoder(**arguments)
     result = training.train(model, dataset, recipe, checkpoint_dir=checkpoint_dir, progress=progress)
     curve = np.array_split(result.step_losses, min(40, len(result.step_losses)))
@@ -289,9 +288,14 @@ def _damaged(path, name, error):
     return ValueError(f"{path.name} is damaged, install the package again: {name}: {first_line(error)}")
 
 
+def _arguments(name):
+    """What builds a run's model. The name alone decides it: a damaged record may ask for a model of any size."""
+    group, seed = canonical(name).split("/")
+    return RUNS[group][0] | {"seed": int(seed)}
+
+
 def _path(name, suffix):
-    arguments, _ = RUNS[canonical(name).split("/")[0]]
-    return _FOLDER / f"{arguments.get('decoder', 'nearest')}.{suffix}"
+    return _FOLDER / f"{_arguments(name).get('decoder', 'nearest')}.{suffix}"
 
 
 def _digest(weights):
