@@ -91,6 +91,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
     app.connect("object-description-transform", _hide_value)
+    app.connect("autodoc-skip-member", _skip_field)
     app.connect("autodoc-process-signature", _hide_signature)
     app.connect("autodoc-process-docstring", _list_what_it_holds, priority=100)  # before numpydoc
     app.connect("autodoc-process-docstring", _keep_initials, priority=900)  # after numpydoc
@@ -134,6 +135,11 @@ def _list_what_it_holds(app, what, name, obj, options, lines):
         lines[:] = ModuleAnalyzer.for_module(_ORIGINS[word][name]).find_attr_docs()["", constant]
         if isinstance(obj, dict | tuple) and len(obj) <= 20:  # of more, the sentence above tells the pattern
             lines += ["", ", ".join(f"``{entry!r}``" for entry in obj)]
+
+
+def _skip_field(app, what, name, obj, skip, options):
+    """Leave out the fields of a named tuple, of which Python says their number, and the class the rest."""
+    return True if (inspect.getdoc(obj) or "").startswith("Alias for field number") else None
 
 
 def _hide_signature(app, what, name, obj, options, signature, returned):

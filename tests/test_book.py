@@ -142,6 +142,12 @@ def test_the_reference_explains_each_public_name_in_its_own_words(book, word):
         assert shown[: len(words)] == words
 
 
+def test_the_reference_says_nothing_that_python_says_by_itself(book):
+    for word in MODULES:
+        told = parsed(book / f"reference/convae_nb.{word}.html").get_text()
+        assert not re.search(r"Alias for field|dict\(\) -> new|Built-in immutable", told), word
+
+
 @pytest.mark.parametrize("room", ["plots", "reference"])
 def test_the_reference_keeps_the_order_in_which_a_room_names_what_it_offers(book, room):
     stub = (ROOT / f"convae_nb/{room}/__init__.pyi").read_text(encoding="utf-8")

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -108,13 +107,15 @@ def test_names_and_tables_are_at_hand_without_tensorflow(names):
 
 
 def seconds(code):
-    start = time.perf_counter()
+    """Processor time of a Python that runs some code: other tests keep the machine busy."""
+    before = os.times()
     assert python(code).returncode == 0
-    return time.perf_counter() - start
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def test_the_package_is_imported_in_a_fifth_of_a_second():
-    assert min(seconds("import convae_nb") for _ in range(5)) < 0.2  # the best of five: other tests keep the machine busy
+    assert min(seconds("import convae_nb") for _ in range(5)) < 0.2
 
 
 def test_metrics_are_imported_in_seven_tenths_of_a_second():

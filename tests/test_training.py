@@ -146,27 +146,36 @@ def test_a_start_at_the_mean_leaves_a_bias_that_was_trained_already(dataset):
     np.testing.assert_allclose(model.weights[-1], [0.25])
 
 
-def test_a_start_at_the_mean_finds_the_logits_in_any_model(dataset):
-    def started(model, images):
-        before, paths = model.get_weights(), [weight.path.split("/")[-2:] for weight in model.weights]
-        loop._start_at_mean(model, images)
-        return [path for path, old, new in zip(paths, before, model.get_weights(), strict=True) if (old != new).any()]
-
-    odd = np.full((2, 27, 27, 1), 51, np.uint8)
-    bare = models.build_autoencoder((4, 2), decoder="transposed_3x3", image_shape=(27, 27, 1), output_convolution=False)
-    assert started(bare, odd) == [["logits", "bias"]]
-
+def shared_layer():
+    """The layer of the logits comes first in the list of layers, for it is used twice; the last weight is another's."""
     images = keras.Input((8, 8, 1))
-    maps = keras.layers.Conv2D(1, 3, padding="same", name="logits")(images)
-    late = keras.layers.Dense(1, name="late")  # built before, and listed after
-    with_more = keras.Model(images, [maps, late(maps)])
-    single = keras.Model(images, maps)
-    assert started(single, np.full((2, 8, 8, 1), 51, np.uint8)) == [["logits", "bias"]]
-    np.testing.assert_allclose(single.get_layer("logits").bias, np.log(0.2 / 0.8), rtol=1e-6)
-    assert len(with_more.weights) == 4
+    logits, other = (keras.layers.Conv2D(1, 3, padding="same", name=name) for name in ("logits", "other"))
+    return keras.Model(images, logits(other(logits(images))))
 
-    unbiased = keras.Model(images, keras.layers.Conv2D(1, 3, padding="same", use_bias=False)(images))
-    assert started(unbiased, np.full((2, 8, 8, 1), 51, np.uint8)) == []
+
+def without_bias():
+    """The last weight is a kernel, at zero."""
+    images = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(1, 3, padding="same", name="inner")(images)
+    return keras.Model(images, keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="zeros", name="logits")(maps))
+
+
+def ends_in_a_crop():
+    """The bare decoder's 28 rows and columns are cropped to 27 once they are logits."""
+    model = models.build_autoencoder((4, 2), decoder="transposed_3x3", image_shape=(27, 27, 1), output_convolution=False)
+    assert model.get_layer("decoder").layers[-1].weights == []
+    return model
+
+
+@pytest.mark.parametrize(("build", "expected"), [(shared_layer, ["logits/bias"]), (without_bias, []), (ends_in_a_crop, ["logits/bias"])])
+def test_a_start_at_the_mean_moves_the_bias_of_the_logits_alone(build, expected):
+    model = build()
+    before = model.get_weights()
+    loop._start_at_mean(model, np.full((2, *model.input_shape[1:]), 51, np.uint8))
+    moved = [weight for weight, old in zip(model.weights, before, strict=True) if (weight.numpy() != old).any()]
+    assert ["/".join(weight.path.split("/")[-2:]) for weight in moved] == expected
+    for bias in moved:
+        np.testing.assert_allclose(bias, [np.log(0.2 / 0.8)], rtol=1e-6)  # 51 of 255
 
 
 def test_layers_at_any_depth_compute_in_the_precision_that_is_asked_for(monkeypatch):

@@ -25,4 +25,4 @@ def progress_bar(*args, progress: bool = True, **options) -> tqdm:
     """Give a progress bar of tqdm, of the arguments and options that tqdm takes; it shows nothing unless `progress`."""
     ipython = sys.modules.get("IPython")
     in_notebook = ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
-    return (_NotebookBar if in_notebook and progress else tqdm)(*args, disable=not progress, **options)
+    return (_NotebookBar if in_notebook and progress else tqdm)(*args, disable=not progress or sys.stderr is None, **options)

@@ -3,8 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
@@ -12,10 +12,14 @@ from convae_nb import models
 from convae_nb.measures import metrics
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from convae_nb._base.tensorflow import keras
+else:
+    pd = lazy_loader.load("pandas")  # half of what importing this module would take
 
 
-def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None = None) -> pd.DataFrame:
+def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None = None) -> "pd.DataFrame":
     """Measure a model's reconstructions in one row.
 
     Parameters

@@ -5,14 +5,20 @@ PSNR and SSIM are taken: it is never guessed from the images, so a reconstructio
 """
 
 import math
+from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
-import pandas as pd
 import scipy.ndimage
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from convae_nb import data
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")  # half of what importing this module would take
 
 _BATCH = 500  # images at a time: a matter of memory alone
 _ROUNDING = 1 / (12 * 255**2)  # mean squared error of rounding to 256 levels
@@ -165,7 +171,7 @@ def ssim(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     return np.concatenate([_ssim(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts])
 
 
-def scores(images: ArrayLike, others: ArrayLike) -> pd.DataFrame:
+def scores(images: ArrayLike, others: ArrayLike) -> "pd.DataFrame":
     """Compute `psnr` and `ssim` of each image side by side.
 
     Parameters
@@ -212,7 +218,7 @@ def pair_of_images(images: ArrayLike, others: ArrayLike) -> tuple[NDArray[np.flo
     return images, others
 
 
-def trivial_predictors(images: ArrayLike, fit_on: ArrayLike | None = None) -> pd.DataFrame:
+def trivial_predictors(images: ArrayLike, fit_on: ArrayLike | None = None) -> "pd.DataFrame":
     """Compute the losses of predicting the same for every image: what a model must beat to have learned anything.
 
     Probabilities are clipped to 1e-7 from 0 and 1, where a wrong prediction would cost infinitely much.

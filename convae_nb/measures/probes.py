@@ -5,18 +5,23 @@ no rows, their means are NaN, and a printed sentence says so.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import lazy_loader
 import numpy as np
-import pandas as pd
 import threadpoolctl
 
 from convae_nb import data
 
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")  # half of what importing this module would take
+
 
 def classify(
     classifiers: Mapping[str, Any], dataset: data.Dataset, pictures: Mapping[str, np.ndarray], *, count: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Let classifiers that have learned from clean training images read other pictures of the test images.
 
     Parameters
@@ -49,7 +54,7 @@ def classify(
 
 def probe(
     candidates: Sequence[Any], dataset: data.Dataset, descriptions: Mapping[str, Callable[[np.ndarray], np.ndarray]], *, count: int
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Let the best of some classifiers read test images from descriptions of them, such as codes.
 
     Parameters
