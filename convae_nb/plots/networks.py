@@ -34,7 +34,7 @@ def network(table: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(figsize=(WIDTH, 2.7), layout="constrained")
     left, spans = 0.0, []
     for name, kind, (height, width, maps) in zip(["images", *table.index], ["images", *kinds], shapes, strict=True):
-        along, up, away = np.array([maps * thickness, 0]), np.array([0, width / largest]), slant * width / largest
+        along, up, away = np.array([maps * thickness, 0]), np.array([0, height / largest]), slant * width / largest
         across = along[0] + away[0]
         span = max(across, 0.32)  # a label's width
         corner = np.array([left + (span - across) / 2, -(up[1] + away[1]) / 2])
