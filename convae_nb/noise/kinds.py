@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage, special
 
 from convae_nb import data
 from convae_nb._base.suggestions import did_you_mean
@@ -92,6 +91,8 @@ def _salt_and_pepper(image, level, rng):
 
 
 def _poisson(image, level, rng):
+    from scipy import special  # a quarter of a second, which the command line does not wait for
+
     # The quantiles of one normal field: NumPy's sampler would draw another pattern at every level.
     field = rng.standard_normal(image.shape)
     noisy = image + level * np.sqrt(image) * field
@@ -103,6 +104,8 @@ def _poisson(image, level, rng):
 
 
 def _blur(image, level, rng):
+    from scipy import ndimage
+
     # Mirrored at the border, edge pixels repeated, which keeps the mean brightness.
     return ndimage.gaussian_filter(image, level, mode="reflect", axes=(0, 1))
 
