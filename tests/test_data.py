@@ -134,11 +134,11 @@ def test_missing_digits_are_named(tmp_path, monkeypatch):
 
 
 def test_a_file_of_ones_own_is_read_as_it_is(own_file):
-    colour = pictures(3, 8, 9, 3)
-    dataset = data.load(own_file(x_test=colour, y_test=None))
+    others = pictures(3, 5, 7, 1)
+    dataset = data.load(own_file(x_test=others, y_test=None))
     np.testing.assert_array_equal(dataset.x_train, pictures(6))
     np.testing.assert_array_equal(dataset.y_train, np.arange(6))
-    np.testing.assert_array_equal(dataset.x_test, colour)
+    np.testing.assert_array_equal(dataset.x_test, others)
     assert dataset.y_test is None
     assert data.load(str(own_file())).y_test.tolist() == [0, 1, 2, 3]
 
@@ -194,9 +194,9 @@ def test_objects_are_never_unpickled(own_file, tmp_path):
     [
         ({"x_train": None}, r"own\.npz should hold x_train, found \['y_train', 'x_test', 'y_test'\]"),
         ({"x_test": None}, r"own\.npz holds y_test without x_test: save both, or neither"),
-        ({"x_train": pictures(6) / 1}, r'own\.npz: x_train of floats must .* 0 to 255: images / 255 if .* images\.astype\("uint8"\)'),
+        ({"x_train": pictures(6) / 1}, r"own\.npz: x_train of floats must .* 0 to 255: images / 255 if white is 255"),
         ({"x_train": pictures(6, dtype="int64")}, r'own\.npz: x_train of whole numbers must be uint8, found int64 .*astype\("uint8"\)'),
-        ({"x_train": pictures(6) * np.nan}, r"own\.npz: x_train must be numbers, found NaN"),
+        ({"x_train": pictures(6) * np.nan}, r"own\.npz: x_train must be finite, .* with NaN or infinity in 210 places"),
         ({"x_train": np.zeros((6, 5, 7), "M8[s]")}, r"own\.npz: x_train must be uint8, bool or float, found datetime64"),
         ({"y_train": np.zeros(6, "c16")}, r"own\.npz: y_train must hold numbers or text, found complex128"),
         ({"y_train": np.zeros((6, 10))}, r"own\.npz: y_train must hold a label for each of the 6 images of x_train, found \(6, 10\)"),
@@ -204,6 +204,18 @@ def test_objects_are_never_unpickled(own_file, tmp_path):
         ({"x_test": np.uint8(3)}, r"own\.npz: x_test must have shape .* found \(\)"),
         ({"x_train": pictures(0, 5, 7), "y_train": None}, r"own\.npz: x_train must have shape .* found \(0, 5, 7\)"),
         ({"y_train": np.arange(5)}, r"own\.npz: y_train must hold a label for each of the 6 images of x_train, found \(5,\)"),
+        (
+            {"y_test": np.array(list("abcd"))},
+            r"y_train and y_test must both hold numbers or both text, found int64 and <U1: save them alike",
+        ),
+        ({"y_train": np.array([0, 1, 2, 3, np.nan, np.nan])}, r"own\.npz: y_train must hold a label for each image, 2 are not finite"),
+        ({"x_test": np.minimum(pictures(4), 1)}, r"own\.npz: x_test: with 255, .* as white, the brightest pixel would be 1 of 255"),
+        ({"y_train": np.eye(6, 10)}, r"found \(6, 10\): y_train\.argmax\(axis=1\) if a 1 stands in each row"),
+        ({"x_train": pictures(32, 32, 3, 6)}, r"put the images first with np\.moveaxis\(images, -1, 0\)"),
+        ({"x_test": pictures(4, 5, 7, 3)}, r"must have the same height, width and channels, found \(6, 5, 7\) and \(4, 5, 7, 3\)"),
+        ({"x_test": pictures(4, 7, 5)}, r"must have the same height, width and channels, found \(6, 5, 7\) and \(4, 7, 5\)"),
+        ({"x_train": np.eye(8, dtype="uint8")[None].repeat(6, 0), "x_test": None, "y_test": None}, r"would be 1 of 255, nearly black"),
+        ({"x_train": np.eye(8)[None].repeat(6, 0) / 255, "x_test": None, "y_test": None}, r"would be 1 of 255, nearly black: give white="),
         ({"y_test": np.array(1)}, r"own\.npz: y_test must hold a label for each of the 4 images of x_test, found \(\)"),
     ],
 )
@@ -217,6 +229,7 @@ def test_a_file_with_other_arrays_is_refused(own_file, changes, message):
     [
         ("cifar10", r"source='cifar10' is not known: give \"mnist\", the path of a \.npz file, or that of a folder of pictures"),
         (3, "source='3' is not known"),
+        ("", "source='' is not known"),
         (None, "source='None' is not known"),
         ("x" * 5000 + ".npz", r"x\.npz is not there"),
         ("nul\0.npz", r"nul\0\.npz is not there"),
@@ -249,6 +262,10 @@ def test_what_is_for_folders_is_refused_with_a_file(source, option):
         ({"colour": 1}, r"colour must be True, False or None, got 1"),
         ({"fit": ["crop"]}, r"fit must be one of resize, crop, got \['crop'\]"),
         ({"fit": "pad"}, r"fit must be one of resize, crop, got 'pad'"),
+        ({"white": 0}, r"white must be the value that is white .*, a number above 0, or \"full\", got 0"),
+        ({"white": True}, r"white must be .* got True"),
+        ({"white": float("nan")}, r"white must be .* got nan"),
+        ({"white": "255"}, r"white must be .* got '255'"),
         ({"limit": 0}, r"limit must be a whole number of bytes, at least 1, got 0"),
         ({"limit": 1e9}, r"limit must be a whole number .* got 1000000000\.0"),
     ],
@@ -258,13 +275,17 @@ def test_what_is_no_option_is_refused(tmp_path, option, message):
         data.load(tmp_path, **option)
 
 
-def test_scikit_learns_digits_are_read_from_a_file(tmp_path):
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float64"])
+@pytest.mark.filterwarnings("ignore:.*multiples of 1/255")
+def test_scikit_learns_digits_are_read_from_a_file_once_it_is_said_what_white_is(tmp_path, dtype):
     images, labels = datasets.load_digits(return_X_y=True)
-    images = images.reshape(-1, 8, 8).astype("uint8")
+    images = images.reshape(-1, 8, 8).astype(dtype)
     np.savez_compressed(tmp_path / "digits.npz", x_train=images, y_train=labels)
-    dataset = data.load(tmp_path / "digits.npz")
+    with pytest.raises(data.DataError, match=r"(the brightest pixel would be 16 of 255|from 0 to 16: divide.*), .*give white="):
+        data.load(tmp_path / "digits.npz")
+    dataset = data.load(tmp_path / "digits.npz", white=16)
     assert len(dataset.x_train) + len(dataset.x_test) == 1797
-    assert dataset.x_train.max() == 16
+    images = np.rint(images / 16 * 255)
     # Which digits went where is known from the function that says so, and they keep their order.
     tested = np.array([int(hashlib.sha256(str(i).encode()).hexdigest(), 16) < 0.2 * 2**256 for i in range(1797)])
     for part, chosen in (("train", ~tested), ("test", tested)):
@@ -285,11 +306,74 @@ def test_few_images_are_split_into_two_parts_too(own_file, count):
 @pytest.mark.parametrize("dtype", ["float16", "float32", ">f4", "float64"])
 def test_floats_are_rounded_to_256_levels_and_that_is_said_once(own_file, dtype):
     images = (pictures(6) / 255).astype(dtype)
-    with pytest.warns(UserWarning, match=r"own\.npz: floats are kept as multiples of 1/255: x_train and x_test$") as warned:
+    with pytest.warns(UserWarning, match=r"own\.npz: values are kept as multiples of 1/255: x_train and x_test$") as warned:
         dataset = data.load(own_file(x_train=images, x_test=images[:4]))
     assert len(warned) == 1
     np.testing.assert_array_equal(dataset.x_train, pictures(6))
     assert dataset.x_test.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "scale"),
+    [("uint8", 1, 255), ("uint16", 399, 255 / 399), ("uint16", "full", 255 / 65535), ("int64", 300, 0.85), ("float32", 255, 1)],
+)
+@pytest.mark.filterwarnings("ignore:.*multiples of 1/255")
+def test_what_is_white_may_be_said(own_file, dtype, white, scale):
+    top = {1: 1, "full": 65535}.get(white, 200)
+    images = np.minimum(pictures(6).astype(dtype), top)
+    images[0, 0, 0] = top
+    dataset = data.load(own_file(x_train=images, x_test=images[:4]), white=white)
+    np.testing.assert_array_equal(dataset.x_train, np.rint(images.astype(float) * scale))
+    np.testing.assert_array_equal(dataset.x_test, dataset.x_train[:4])
+    if white != "full":
+        with pytest.raises(data.DataError, match=r"x_train must lie in 0 to white=0\.5, found"):
+            data.load(own_file(x_train=images, x_test=images[:4]), white=0.5)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [("uint8", 4095), ("float32", 255), ("float32", 65535)])
+@pytest.mark.filterwarnings("ignore:.*multiples of 1/255")
+def test_a_white_that_no_pixel_comes_near_is_refused(own_file, dtype, white):
+    images = pictures(6) if dtype == "uint8" else (pictures(6) / 255).astype(dtype)
+    with pytest.raises(data.DataError, match=rf"x_train: with {white} as white, the brightest pixel would be \d+ of 255, nearly black"):
+        data.load(own_file(x_train=images), white=white)
+
+
+def test_mostly_dark_images_are_told(own_file):
+    images = np.minimum(pictures(6), 1)
+    images[0, 0, 0] = 255  # a grain of dust
+    with pytest.warns(UserWarning, match=r"own\.npz: x_train: 5 of 6 pictures have no pixel half as bright as white"):
+        data.load(own_file(x_train=images))
+
+
+def test_arrays_that_are_not_read_are_named(own_file):
+    with pytest.warns(UserWarning, match=r"own\.npz: only x_train, y_train, x_test, y_test are read, not x_val, y_val$"):
+        data.load(own_file(x_val=pictures(3), y_val=np.arange(3)))
+
+
+def test_labels_of_the_test_images_alone_are_named(own_file):
+    with pytest.warns(UserWarning, match="y_test holds labels that y_train lacks, such as 7"):
+        data.load(own_file(y_test=np.array([0, 1, 7, 7])))
+
+
+def test_labels_may_be_left_out_of_either_part(own_file):
+    dataset = data.load(own_file(y_test=None))
+    assert data.labels(dataset)["test"].tolist() == ["no label"] * 4
+    assert data.load(own_file(y_train=None)).y_test.tolist() == [0, 1, 2, 3]
+
+
+def test_the_home_folder_may_be_written_short(own_file, monkeypatch):
+    path = own_file()
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    np.testing.assert_array_equal(data.load("~/own.npz").x_train, pictures(6))
+
+
+def test_nearly_black_images_of_uint8_are_named():
+    for brightest, cure in ((1, "images > 0 if white is 1"), (16, "divide by what white is, images / 16")):
+        with pytest.warns(UserWarning, match=rf"nearly black, their brightest pixel is {brightest} of 255: {cure}"):
+            data.as_images(np.eye(8, dtype="uint8")[None] * np.uint8(brightest))
+    data.as_images(np.zeros((1, 8, 8), "uint8"))
+    data.as_images(np.full((1, 8, 8), 17, "uint8"))
 
 
 def test_bool_is_kept_as_black_and_white(own_file):
@@ -309,7 +393,7 @@ def test_any_layout_and_byte_order_is_read_as_what_it_means(own_file):
 
 
 def test_text_may_be_a_label(own_file):
-    assert data.load(own_file(y_train=np.array(["犬", "cat"] * 3))).y_train.tolist() == ["犬", "cat"] * 3
+    assert data.load(own_file(y_train=np.array(["犬", "cat"] * 3), y_test=None)).y_train.tolist() == ["犬", "cat"] * 3
 
 
 def member(shape, content=b"", descr="|u1"):
@@ -345,6 +429,11 @@ def test_a_header_that_lies_is_refused(tmp_path, content, message):
         data.load(tmp_path / "own.npz")
 
 
+def test_white_is_not_for_the_digits():
+    with pytest.raises(data.DataError, match="white is for pictures of your own, got white=255 with source='mnist': leave it out"):
+        data.load(white=255)
+
+
 def test_an_archive_bomb_is_refused_before_it_is_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x_train.npy", member((128, 512, 512), bytes(2**25)))
@@ -354,7 +443,7 @@ def test_an_archive_bomb_is_refused_before_it_is_unpacked(tmp_path):
         data.load(tmp_path / "bomb.npz", limit=30_000_000)
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
-    assert len(data.load(tmp_path / "bomb.npz", limit=80_000_000).x_train) > 90
+    assert len(data.load(tmp_path / "bomb.npz", limit=80_000_000, white="full").x_train) > 90
 
 
 def test_arrays_count_together_against_the_limit(own_file):
@@ -423,15 +512,21 @@ def test_the_result_is_new_float32_and_the_input_unchanged(array):
     ("array", "message"),
     [
         ([[[0.0, 255.0]]], r"must lie in \[0, 1\], found float64 from 0 to 255: images / 255"),
-        ([[[0.0, 1 + 2e-6]]], r"must lie in \[0, 1\], found float64 from 0 to 1\.000002: images / 255"),
+        ([[[0.0, 1 + 2e-6]]], r"must lie in \[0, 1\], found float64 from 0 to 1\.000002: divide by what white is, images / 1\.000002 if"),
         ([[[-1.0, 1.0]]], r"must lie in \[0, 1\], found float64 from -1 to 1: \(images \+ 1\) / 2"),
-        ([[[-2e-6, 1.0]]], r"must lie in \[0, 1\], found float64 from -2e-06 to 1: \(images \+ 1\) / 2"),
-        ([[[-2.5, 3.0]]], r"must lie in \[0, 1\], found float64 from -2\.5 to 3: \(images - images\.min\(\)\) / np\.ptp\(images\)"),
-        ([[[0.0, 256.0]]], r"must lie in \[0, 1\], found float64 from 0 to 256: \(images - "),
+        ([[[-2e-6, 1.0]]], r"must lie in \[0, 1\], found float64 from -2e-06 to 1: np\.clip\(images, 0, 1\) if black is 0"),
+        ([[[-2.5, 3.0]]], r'found float64 from -2\.5 to 3: \(images\.astype\("float64"\) \+ 2\.5\) / 5\.5 stretches them'),
+        ([[[0.0, 256.0]]], r"must lie in \[0, 1\], found float64 from 0 to 256: divide by what white is, images / 256 if it is that"),
         ([[[0, 255]]], r'must be uint8, found int64 from 0 to 255: images\.astype\("uint8"\)'),
+        ([[[0.0, 16.0]]], r"found float64 from 0 to 16: divide by what white is, images / 16 if it is that$"),
+        ([[[0, 16]]], r"must be uint8, found int64 from 0 to 16: divide by what white is, images / 16 if it is that$"),
+        ([[[0, 1]]], r"must be uint8, found int64 from 0 to 1: images > 0 if white is 1$"),
         (np.array([[[0, 65535]]], "uint16"), r"must be uint8, found uint16 from 0 to 65535: divide by what white is"),
-        ([[[-1, 1]]], r"must be uint8, found int64 from -1 to 1: divide"),
-        ([[[0.0, np.nan, np.nan, 1.0]]], r"must be numbers, found NaN in 2 places"),
+        ([[[-1, 1]]], r'must be uint8, found int64 from -1 to 1: \(images\.astype\("float64"\) \+ 1\) / 2 stretches'),
+        (
+            [[[0.0, np.nan, np.nan, 1.0]]],
+            r"must be finite, found float64 from nan to nan, with NaN or infinity in 2 places: np\.nan_to_num\(",
+        ),
         ([[[0.0, np.inf]]], r"must be finite, found float64 from 0 to inf"),
         ([[[-np.inf, 1.0]]], r"must be finite, found float64 from -inf to 1"),
         (np.full((1, 2, 2), None), r"must be uint8, bool or float, found object"),
@@ -460,10 +555,13 @@ def test_what_would_be_misread_is_refused(array, message):
     ("array", "cure"),
     [
         (np.array([[[0, 255]]]), lambda images: images.astype("uint8")),
-        (np.array([[[0, 1]]]), lambda images: images.astype("bool")),
+        (np.array([[[0, 1]]]), lambda images: images > 0),
+        (np.array([[[0, 16]]]), lambda images: images / 16),
         (np.array([[[0.0, 255.0]]]), lambda images: images / 255),
         (np.array([[[-1.0, 1.0]]]), lambda images: (images + 1) / 2),
-        (np.array([[[-3.0, 300.0]]]), lambda images: (images - images.min()) / np.ptp(images)),
+        (np.array([[[-3.0, 300.0]]]), lambda images: (images.astype("float64") + 3) / 303),
+        (np.array([[[-128, 127]]], "int8"), lambda images: (images.astype("float64") + 128) / 255),
+        (np.array([[[-0.01, 1.0]]]), lambda images: np.clip(images, 0, 1)),
     ],
 )
 def test_the_cures_give_black_and_white(array, cure):
@@ -481,6 +579,8 @@ def test_labels_are_names_where_classes_have_some_and_one_class_where_there_are_
     assert labels(np.array([2.0, 0.0, 2.0])) == [2, 0, 2]
     assert labels(np.array([0.5, np.nan, 2.0])) == ["0.5", "nan", "2.0"]
     assert labels(None) == ["no label"] * 3
+    mixed = data.labels(data.Dataset(pictures, np.array([0.5, 1, 2]), pictures, np.array([1, 2, 2])))
+    assert (mixed["training"].tolist(), mixed["test"].tolist()) == (["0.5", "1.0", "2.0"], ["1.0", "2.0", "2.0"])
 
 
 @pytest.mark.parametrize(("count", "kept"), [(0, 3), (2, 2), (5, 3)])

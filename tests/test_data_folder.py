@@ -33,6 +33,10 @@ def key(name):
     return int.from_bytes(hashlib.sha256(unicodedata.normalize("NFC", name).encode()).digest()) / 2**256
 
 
+#: Of pictures that are dark on purpose.
+DARK = {"white": "full"}
+
+
 def all_of(dataset):
     return np.concatenate([dataset.x_train, dataset.x_test])
 
@@ -171,9 +175,9 @@ def test_a_folder_of_all_kinds_is_one_array_in_colour_and_lists_what_it_skipped(
         ".DS_Store": "hidden",
         "._grey.png": "hidden",
         ".thumbnails": "hidden",
-        "@eaDir": "thumbnails or settings",
-        "Thumbs.db": "thumbnails or settings",
-        "__MACOSX": "thumbnails or settings",
+        "@eaDir": "thumbnails, settings",
+        "Thumbs.db": "thumbnails, settings",
+        "__MACOSX": "thumbnails, settings",
         "cut.jpg": "damaged, OSError: image file is truncated",
         "cut.png": "damaged, ",
         "empty.png": "no PNG, JPEG, BMP, GIF, TIFF or WebP picture",
@@ -255,7 +259,7 @@ def test_one_picture_with_a_colour_makes_the_folder_colour(tmp_path, coloured):
     for i in range(5):
         grey[0, 0, 0] = 8 if i == coloured else 7
         write(tmp_path / f"{i}.png", grey)
-    found = all_of(data.load(tmp_path))
+    found = all_of(data.load(tmp_path, **DARK))
     assert found.shape == (5, 4, 4, 3)
     assert found.sum() == 5 * 48 * 7 + 1
 
@@ -269,7 +273,7 @@ def test_subfolders_are_classes_by_name(tmp_path):
             written[path] = 20 * label + i
     (tmp_path / "none" / "here").mkdir(parents=True)
     (tmp_path / "README.txt").write_text("beside the classes")
-    dataset = data.load(tmp_path)
+    dataset = data.load(tmp_path, **DARK)
     assert dataset.classes == ("cat", "dog", "犬")
     assert [int(pixels[0, 0]) for pixels in all_of(dataset)] == [written[name] for name in in_order(written)]
     np.testing.assert_array_equal(np.concatenate([dataset.y_train, dataset.y_test]), all_of(dataset)[:, 0, 0] // 20)
@@ -281,7 +285,7 @@ def test_subfolders_are_classes_by_name(tmp_path):
 def test_folders_named_train_and_test_are_the_parts(tmp_path):
     for i in range(8):
         write(tmp_path / ("test" if i < 5 else "train") / "ab"[i % 2] / f"{i}.png", np.full((4, 4), i, "uint8"))
-    dataset = data.load(tmp_path)
+    dataset = data.load(tmp_path, **DARK)
     assert sorted(dataset.x_train[:, 0, 0]) == [5, 6, 7]
     assert sorted(dataset.x_test[:, 0, 0]) == [0, 1, 2, 3, 4]
     assert dataset.classes == ("a", "b")
@@ -292,7 +296,7 @@ def test_a_picture_stays_in_its_part_when_others_come(tmp_path):
     def tested(count):
         for i in range(count):
             write(tmp_path / f"{i}.png", np.full((2, 2), i, "uint8"))
-        return {int(pixels[0, 0]) for pixels in data.load(tmp_path).x_test}
+        return {int(pixels[0, 0]) for pixels in data.load(tmp_path, **DARK).x_test}
 
     few = tested(60)
     assert few == {i for i in tested(200) if i < 60} == {i for i in range(60) if key(f"{i}.png") < 0.2}
@@ -302,7 +306,7 @@ def test_accents_in_one_letter_or_two_are_the_same_name(tmp_path):
     def order(form):
         for i in range(20):
             write(tmp_path / form / unicodedata.normalize(form, f"é{i}.png"), np.full((2, 2), i, "uint8"))
-        return all_of(data.load(tmp_path / form)).tolist()
+        return all_of(data.load(tmp_path / form, **DARK)).tolist()
 
     assert order("NFC") == order("NFD")
 
@@ -335,7 +339,7 @@ def test_pictures_of_several_sizes_are_refused_by_name_and_fitted_on_demand(tmp_
 def test_resizing_keeps_what_is_flat_and_averages_what_is_fine(twice):
     board = np.indices((40, 60)).sum(axis=0) % 2 * 200
     board[:, 30:] = 37
-    found = twice("a.png", board.astype("uint8"), {"size": (10, 15)})
+    found = twice("a.png", board.astype("uint8"), {"size": (10, 15)} | DARK)
     assert np.abs(found[:, :5] - 100.0).max() <= 1
     assert (found[:, 10:] == 37).all()
 
@@ -349,12 +353,18 @@ def test_a_crop_is_the_middle_and_what_is_smaller_is_skipped(twice, tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, r"pictures holds no files to read: give a folder of pictures"),
-        ({".hidden.png": b""}, r"pictures holds no files to read \(1 skipped, such as '\.hidden\.png': hidden\)"),
-        ({"a.png": b"GIF89a", "b.txt": b""}, r"pictures holds no picture that can be read \(2 skipped, such as '[ab]\.\w+': no PNG"),
-        ({"a.png": None}, r"pictures must hold a picture to train on and one to test with, found 1: add some"),
-        ({"a.png": None, "b.png": b""}, r"pictures must hold a picture to train on and one to test with, found 1"),
-        ({"train/a.png": None, "test/b.png": b""}, r"pictures must hold a picture to train on and one to test with, found 1"),
+        ({}, r"pictures holds no picture: give a folder of PNG, JPEG"),
+        ({".hidden.png": b""}, r"pictures holds no picture \(1 skipped, such as '\.hidden\.png': hidden\)"),
+        ({"a.png": b"GIF89a", "b.txt": b""}, r"pictures holds no picture that is read \(2 skipped, such as '[ab]\.\w+': no PNG"),
+        ({"a.png": None}, r"pictures must hold a picture to train on and one to test with, found [01] and [01]: add some"),
+        (
+            {"a.png": None, "b.png": b""},
+            r"pictures must hold a picture to train on and one to test with, found [01] and [01] \(1 skipped, such as",
+        ),
+        (
+            {"train/a.png": None, "test/b.png": b""},
+            r"pictures must hold a picture to train on and one to test with, found [01] and [01] \(1 skipped, such as",
+        ),
         ({"a.png": None, "b.png": None, "dog/c.png": None}, r"subfolders, which are labels, and others beside these, such as '[ab]\.png'"),
     ],
 )
@@ -373,7 +383,7 @@ def test_a_folder_beyond_the_limit_is_refused_before_memory_is_taken(tmp_path):
         write(tmp_path / f"{i}.png", np.zeros((100, 100), "uint8"))
     with pytest.raises(data.DataError, match=r"40 pictures of 100x100 take 400,000 bytes, more than limit=399,999: give a smaller size"):
         data.load(tmp_path, limit=399_999)
-    assert all_of(data.load(tmp_path, limit=400_000)).shape == (40, 100, 100)
+    assert all_of(data.load(tmp_path, limit=400_000, **DARK)).shape == (40, 100, 100)
 
 
 def test_files_that_are_no_pictures_count_nothing_against_the_limit(tmp_path):

@@ -20,7 +20,7 @@ from PIL import Image
 
 import convae_nb
 from convae_nb import cli, data, noise, parameters, runs
-from convae_nb.data import folder
+from convae_nb.data import picture
 from convae_nb.runs import engine
 
 ROOT = Path(__file__).parents[1]
@@ -176,7 +176,7 @@ def test_the_code_of_a_page_does_what_the_page_says(name):
 def test_what_the_pages_say_of_the_package_holds():
     own = read("book/howto/own_images.md")
     kinds = re.search(r"^Put (.*?) files into a folder", own, re.MULTILINE)[1]
-    assert {kind.upper() for kind in re.split(r", | or ", kinds)} == set(folder._KINDS)
+    assert {kind.upper() for kind in re.split(r", | or ", kinds)} == set(picture.KINDS)
     assert "two billion bytes" in own
     assert inspect.signature(data.load).parameters["limit"].default == 2_000_000_000
     with_source = [int(chapter.stem[:2]) for chapter in CHAPTERS if "source" in parameters_of(chapter)]

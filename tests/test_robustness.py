@@ -40,6 +40,8 @@ def layouts(array, layout):
 
 LAYOUTS = st.sampled_from(["C", "Fortran", "reversed", "every other", "read-only", "broadcast"])
 
+pytestmark = pytest.mark.filterwarnings("ignore:images of uint8 are nearly black")
+
 
 @st.composite
 def anything(draw):

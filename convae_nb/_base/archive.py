@@ -42,6 +42,11 @@ def read_arrays(
     DataError
         If the file is not whole, lacks what is needed, or holds pickles, or arrays beyond the limit.
     """
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise DataError(f"{label} cannot be opened ({error.strerror}): check its permissions") from None
     if not zipfile.is_zipfile(path):
         raise DataError(f"{label} should be a whole .npz file, found {os.path.getsize(path)} bytes without a zip archive's end: {cure}")
     arrays = {}

@@ -92,14 +92,18 @@ def labels(dataset: Dataset) -> dict[str, np.ndarray]:
     {'training': array(['dog', 'cat', 'dog'], dtype='<U3'), 'test': array(['no label'], dtype='<U8')}
     """
     found = {}
+    # A classifier would take a number such as 0.5 for a quantity.
+    numbers = [known for known in (dataset.y_train, dataset.y_test) if known is not None and known.dtype.kind == "f"]
+    whole = all(np.array_equal(known, np.rint(known)) for known in numbers)
     for part, images, known in (("training", dataset.x_train, dataset.y_train), ("test", dataset.x_test, dataset.y_test)):
         if known is None:
             known = np.full(len(images), "no label")
         elif dataset.classes:
             known = np.array(dataset.classes)[known]
+        elif not whole:
+            known = known.astype(float).astype(str)
         elif known.dtype.kind == "f":
-            # A classifier would take a number such as 0.5 for a quantity.
-            known = known.astype(int if np.array_equal(known, np.rint(known)) else str)
+            known = known.astype(int)
         found[part] = known
     return found
 

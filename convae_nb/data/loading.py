@@ -4,6 +4,8 @@ The digits ship with the package: nothing is downloaded.
 """
 
 import hashlib
+import math
+import numbers
 import os
 import warnings
 from pathlib import Path
@@ -13,13 +15,15 @@ import numpy as np
 
 from convae_nb._base import archive
 from convae_nb._base.validate import is_whole_number
-from convae_nb.data import folder, split
+from convae_nb.data import folder, picture, split
 from convae_nb.data.dataset import Dataset, describe
 from convae_nb.data.images import validate_shape, validate_values
 from convae_nb.errors import DataError
 
 _DIGITS = Path(__file__).with_name("mnist.npz")
 _RESTORE = "the package's own digits are damaged: install it again, or git checkout convae_nb/data/mnist.npz"
+
+_HALF = 128  # of 255
 
 # Shape, and SHA-256 of the IDX file of this array in the original distribution, uncompressed.
 _ORIGINAL = {
@@ -36,6 +40,7 @@ def load(
     colour: bool | None = None,
     size: int | tuple[int, int] | None = None,
     fit: Literal["resize", "crop"] = "resize",
+    white: float | Literal["full"] | None = None,
     limit: int = 2_000_000_000,
     progress: bool = True,
 ) -> Dataset:
@@ -46,7 +51,7 @@ def load(
     source : str or path
         "mnist" for the 70,000 digits that come with the package, each array verified against the original distribution; the path
         of a .npz file in the layout of Keras's datasets: ``x_train``, and perhaps ``x_test``, ``y_train`` and ``y_test``; or the
-        path of a folder of PNG, JPEG, BMP, GIF, TIFF and WebP files, told by their content, not by their names.
+        path of a folder of PNG, JPEG, BMP, GIF, TIFF and WebP files, told by their content, not by their names. ``~`` is your home.
     colour : bool, optional
         Whether a folder is read in colour. None looks at the pixels: grey if red, green and blue are the same in all pictures.
     size : int or (int, int), optional
@@ -54,6 +59,10 @@ def load(
     fit : {"resize", "crop"}
         How they are brought to `size`: "resize" stretches the whole picture, smoothed (Lanczos); "crop" cuts out its middle, pixels
         as they are, and skips what is smaller.
+    white : float or "full", optional
+        What value is white in the pixels of your own pictures as they are stored, such as 1, 16 or 4095: it becomes 255. "full" is the
+        largest that 8 or 16 bits hold, and 1 for floats. None is the same for pictures (or what a TIFF file says of itself), uint8, bool
+        and floats. Unless it is "full", it is refused if no pixel of a part is half as bright: then it is hardly true.
     limit : int
         Bytes that all arrays may take in memory, uncompressed; what is larger is refused before memory is taken.
     progress : bool
@@ -67,24 +76,31 @@ def load(
     Raises
     ------
     DataError
-        If there is no such source, it is damaged, altered, too large or not in this layout, or an argument does not fit it.
+        If there is no such source, it is damaged, altered, too large or not in this layout, its two parts do not fit together, its
+        pictures are all dark, or an argument does not fit it.
 
     Warns
     -----
     UserWarning
-        Once a file, if its images are floats: these must lie in [0, 1], and are rounded to multiples of 1/255. bool becomes 0 and 255.
+        Once a file, if its images are floats, which must lie in [0, 1] if `white` does not say otherwise, or of more than 8 bits: they
+        are rounded to multiples of 1/255. bool becomes 0 and 255. Once a source, if it has a validation part, arrays that are not read,
+        subfolders whose meaning is not plain, or pictures that are mostly dark: what was done with them.
 
     Notes
     -----
     Where the source does not say what to test with, a fifth is kept for that, by a hash of each picture's name (its path in the folder,
     letter by letter as Unicode composes them), in a file of its place. That is the same on every machine, and a picture stays where it
-    was when others come. A folder whose subfolders are ``train`` and ``test`` says it; else subfolders are classes, and their sorted
-    names are numbered. Pictures come in the order of their hashes, classes mixed.
+    was when others come. Folders called ``train`` and ``test`` say it, in any case, with the usual endings (``Test_images``,
+    ``val2017``), also inside of a folder that holds all the others. A validation part comes at the end of the training images, where
+    `training.Recipe.validation` holds it out; without a test part it is that. Other subfolders are classes, and their sorted names are
+    numbered; test pictures without subfolders have no labels. What lies beside the pictures changes nothing. Pictures come in the order
+    of their hashes, classes mixed.
 
-    A picture's first frame serves, turned as its EXIF orientation says. 16-bit grey is scaled to 8 bits, of 16-bit colour the upper 8
-    are kept. What is transparent is laid over white. Grey of colour is ITU-R 601 luma; colour profiles are not applied. Hidden files,
-    thumbnails of file managers, links to folders, damaged files and what is no picture or has more than 50 million pixels is skipped:
-    see `Dataset.skipped`.
+    A picture's first frame serves, turned as its EXIF orientation says. 16-bit grey is scaled to 8 bits, of 16-bit colour and grey
+    with alpha the upper 8 are kept. What is transparent is laid over white. Grey of colour is ITU-R 601 luma; colour profiles are not
+    applied. Hidden files, thumbnails of file managers, links to folders, damaged files, samples that are not read rightly and what is
+    no picture or has more than 50 million pixels is skipped: see `Dataset.skipped`. Damage is found as far as a kind of file lets it
+    be: JPEG and WebP have no checksum.
 
     References
     ----------
@@ -97,39 +113,47 @@ def load(
     >>> digits.x_train.shape, digits.x_test.shape, digits.y_train[2]
     ((60000, 28, 28), (10000, 28, 28), np.uint8(4))
     """
-    size = _validate_options(colour, size, fit, limit)
-    if not isinstance(source, str | os.PathLike):
+    size = _validate_options(colour, size, fit, white, limit)
+    if not isinstance(source, str | os.PathLike) or source == "":
         raise _unknown(source)
-    path = _DIGITS if isinstance(source, str) and source == "mnist" else Path(source)
+    path = _DIGITS if isinstance(source, str) and source == "mnist" else expand(source)
     if os.path.isdir(path):  # False, where Path's own raises for a name that is too long
-        return _load_folder(path, colour=colour, size=size, fit=fit, limit=limit, progress=progress)
+        return _load_folder(path, colour=colour, size=size, fit=fit, white=white, limit=limit, progress=progress)
     if path.suffix.lower() != ".npz":
         raise _unknown(source)
     if (colour, size) != (None, None):
         raise DataError(
             f"colour and size are for folders of pictures, got {colour=} and {size=} with source={str(source)!r}: leave them out"
         )
-    label = "/".join(path.parts[-3:])
-    if path is _DIGITS:
-        arrays = _read(path, label, limit, _RESTORE, "x_train", "x_test")
-        for name, array in arrays.items():
-            _verify(label, name, array)
-    else:
-        arrays = _read(path, label, limit, "copy it anew, or save arrays of uint8 with np.savez(…, x_train=…, x_test=…)", "x_train")
-        arrays = _validated(label, arrays)
+    label = _shown(path)
+    if path is not _DIGITS:
+        return Dataset(**_load_file(path, label, white, limit))
+    if white is not None:
+        raise DataError(f"white is for pictures of your own, got {white=} with source={str(source)!r}: leave it out")
+    arrays = _read(path, label, limit, _RESTORE, "x_train", "x_test")
+    for name, array in arrays.items():
+        _verify(label, name, array)
     return Dataset(**arrays)
+
+
+def expand(source: str | os.PathLike) -> Path:
+    """Give a source's path, with the home folder that ``~`` stands for unless there is a file of that name."""
+    return Path(source if os.path.exists(source) else os.path.expanduser(source))
 
 
 def _unknown(source):
     return DataError(f'source={str(source)!r} is not known: give "mnist", the path of a .npz file, or that of a folder of pictures')
 
 
-def _validate_options(colour, size, fit, limit):
+def _validate_options(colour, size, fit, white, limit):
     """Validate the options, and give the size as (height, width) or None."""
     if not any(colour is value for value in (None, True, False)):
         raise DataError(f"colour must be True, False or None, got {colour!r}: None looks at the pixels")
-    if fit not in list(folder.FITS):
-        raise DataError(f"fit must be one of {', '.join(folder.FITS)}, got {fit!r}")
+    if fit not in list(picture.FITS):
+        raise DataError(f"fit must be one of {', '.join(picture.FITS)}, got {fit!r}")
+    is_number = isinstance(white, numbers.Real) and not isinstance(white, bool) and 0 < white < math.inf
+    if not (white is None or is_number or (isinstance(white, str) and white == "full")):
+        raise DataError(f'white must be the value that is white in the pixels as stored, a number above 0, or "full", got {white!r}')
     if not is_whole_number(limit):
         raise DataError(f"limit must be a whole number of bytes, at least 1, got {limit!r}")
     sides = (size, size) if is_whole_number(size) else size
@@ -140,23 +164,62 @@ def _validate_options(colour, size, fit, limit):
 
 def _load_folder(path, **options):
     found = folder.read(path, **options)
+    for message in found.told:
+        warnings.warn(f"{_shown(path)}: {message}", stacklevel=3)
     for array in (found.images, found.labels):
         if array is not None:
             array.setflags(write=False)
     parts = slice(None, found.training), slice(found.training, None)
     x_train, x_test = (found.images[part] for part in parts)
-    y_train, y_test = (None if found.labels is None else found.labels[part] for part in parts)
+    y_train, y_test = (found.labels[part] if labelled else None for part, labelled in zip(parts, found.labelled, strict=True))
+    for brightest in found.brightest:
+        _validate_brightness(_shown(path), options["white"], brightest, stacklevel=4)
     return Dataset(x_train, y_train, x_test, y_test, found.classes, found.skipped)
 
 
-def _read(path, label, limit, cure, *needed) -> dict[str, Any]:
+def _load_file(path, label, white, limit):
+    arrays, others = {}, []
+    cure = "save arrays of numbers, or labels with y.astype(str), by np.savez(…, x_train=…, y_train=…)"
+    arrays = _read(path, label, limit, cure, "x_train", others=others)
+    arrays = _validated(label, arrays, white)
+    if others:
+        warnings.warn(f"{label}: only {', '.join(_ORIGINAL)} are read, not {', '.join(others[:9])}", stacklevel=3)
+    return arrays
+
+
+def _shown(path):
+    return "/".join(path.parts[-3:])
+
+
+def _validate_brightness(shown, white, brightest, stacklevel):
+    """Refuse pictures whose white is hardly what was taken for it: no pixel of them all is half as bright. Tell if most are so dark."""
+    if white == "full":
+        return
+    highest, dark = int(brightest.max()), int(np.count_nonzero(brightest < _HALF))
+    if highest < _HALF:
+        taken = "255, or the most that the type holds" if white is None else f"{white:g}"
+        raise DataError(
+            f"{shown}: with {taken} as white, the brightest pixel would be {highest} of 255, nearly black: give white=, the value that is "
+            'white in the pixels as they are stored (1 for masks of 0 and 1, 4095 for 12 bits), or white="full" if they are that dark'
+        )
+    if dark > len(brightest) / 2:
+        warnings.warn(f"{shown}: {dark} of {len(brightest)} pictures have no pixel half as bright as white", stacklevel=stacklevel)
+
+
+def _read(path, label, limit, cure, *needed, others=None) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise DataError(f"{label} is not there: {_RESTORE if path == _DIGITS else f'check the path, {str(path)!r}'}")
-    found = archive.read_arrays(path, label=label, wanted=_ORIGINAL.__contains__, needed=needed, limit=limit, cure=cure)
+
+    def wanted(name):
+        if name not in _ORIGINAL and others is not None:
+            others.append(name)
+        return name in _ORIGINAL
+
+    found = archive.read_arrays(path, label=label, wanted=wanted, needed=needed, limit=limit, cure=cure)
     return {name: found.get(name) for name in _ORIGINAL}
 
 
-def _validated(file, arrays):
+def _validated(file, arrays, white):
     """Validate the arrays of one's own file, bring images to uint8, and split off what to test with if it has not been."""
     rounded = []
     for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
@@ -166,20 +229,27 @@ def _validated(file, arrays):
                 raise DataError(f"{file} holds {y} without {x}: save both, or neither")
             continue
         validate_shape(images.shape, f"{file}: {x}")
-        validate_values(images, f"{file}: {x}")
-        if images.dtype.kind == "f":
+        highest = _validate_white(images, f"{file}: {x}", white)
+        if images.dtype not in (np.uint8, np.bool_):
             rounded.append(x)
-        arrays[x] = _eight_bits(images)
+        arrays[x] = _eight_bits(images, highest)
         if labels is not None:
             arrays[y] = labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # as Keras stores those of CIFAR-10
             if labels.shape != images.shape[:1]:
-                raise DataError(
-                    f"{file}: {y} must hold a label for each of the {len(images)} images of {x}, found {labels.shape}: save them in pairs"
-                )
+                cure = f"{y}.argmax(axis=1) if a 1 stands in each row" if labels.ndim == 2 else "save them in pairs"
+                raise DataError(f"{file}: {y} must hold a label for each of the {len(images)} images of {x}, found {labels.shape}: {cure}")
             if labels.dtype.kind not in "buifSU":
                 raise DataError(f"{file}: {y} must hold numbers or text, found {labels.dtype}: number the classes")
+            if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+                raise DataError(
+                    f"{file}: {y} must hold a label for each image, {(~np.isfinite(labels)).sum()} are not finite: give each one"
+                )
+    _validate_pair(file, arrays)
+    for x in ("x_train", "x_test"):  # each was made by a script of its own, perhaps
+        if arrays[x] is not None:
+            _validate_brightness(f"{file}: {x}", white, arrays[x].max(axis=tuple(range(1, arrays[x].ndim))), stacklevel=5)
     if rounded:
-        warnings.warn(f"{file}: floats are kept as multiples of 1/255: {' and '.join(rounded)}", stacklevel=3)
+        warnings.warn(f"{file}: values are kept as multiples of 1/255: {' and '.join(rounded)}", stacklevel=4)
     if arrays["x_test"] is None:
         if len(arrays["x_train"]) < 2:
             raise DataError(f"{file} must hold an image to train on and one to test with, found one in all: add some")
@@ -194,12 +264,51 @@ def _validated(file, arrays):
     return arrays
 
 
-def _eight_bits(images):
-    if images.dtype == np.uint8:
+def _validate_pair(file, arrays):
+    """Validate that training and test images, and their labels, are of one kind."""
+    x_train, x_test, y_train, y_test = (arrays[name] for name in ("x_train", "x_test", "y_train", "y_test"))
+    if x_test is not None:
+        shapes = [(*images.shape[1:3], images.shape[3] if images.ndim == 4 else 1) for images in (x_train, x_test)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"{file}: x_train and x_test must have the same height, width and channels, found {x_train.shape} and {x_test.shape}: "
+                "bring them to one form"
+            )
+    if y_train is not None and y_test is not None:
+        kinds = ["number" if labels.dtype.kind in "buif" else labels.dtype.kind for labels in (y_train, y_test)]
+        if kinds[0] != kinds[1]:
+            raise DataError(
+                f"{file}: y_train and y_test must both hold numbers or both text, found {y_train.dtype} and {y_test.dtype}: save them alike"
+            )
+        if len(unknown := np.setdiff1d(y_test, y_train)):
+            warnings.warn(f"{file}: y_test holds labels that y_train lacks, such as {unknown[0]}", stacklevel=5)
+
+
+def _validate_white(images, name, white):
+    """Validate range and type of an array, and give the value in it that is white."""
+    kind = images.dtype.kind
+    if white == "full" and kind in "iu" and images.dtype not in (np.uint8, np.uint16):
+        raise DataError(f'{name}: white="full" is for uint8, uint16 and floats, found {images.dtype}: give the value that is white')
+    if kind == "b" or white is None or (white == "full" and images.dtype != np.uint16):
+        validate_values(images, name, with_white=True)
+        return 255 if images.dtype == np.uint8 else 1
+    white = np.iinfo(np.uint16).max if white == "full" else white
+    if kind not in "uif":
+        validate_values(images, name)
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= white * (1 + 1e-6)):  # NaN is neither
+        raise DataError(
+            f"{name} must lie in 0 to white={white:g}, found {images.dtype} from {low:.7g} to {high:.7g}: give what is white in them"
+        )
+    return white
+
+
+def _eight_bits(images, white):
+    if images.dtype == np.uint8 and white == 255:
         return images
     levels = np.empty(images.shape, np.uint8)
-    for image, level in zip(images, levels, strict=True):  # one at a time: floats of all would take four times the memory
-        level[...] = np.rint(255 * np.clip(image.astype("float32"), 0, 1))
+    for image, level in zip(images, levels, strict=True):  # one at a time: floats of all would take many times the memory
+        level[...] = np.rint(255 * np.clip(image.astype("float64") / white, 0, 1))
     return levels
 
 

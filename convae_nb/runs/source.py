@@ -6,7 +6,7 @@ import os
 import tarfile
 from pathlib import Path
 
-from convae_nb.data import folder
+from convae_nb.data import folder, loading
 from convae_nb.errors import DataError, RefusedError
 
 #: Bytes of a source that is sent to a cluster, at most: as many as `data.load` takes unless told otherwise.
@@ -17,14 +17,15 @@ def absolute(source: str) -> str:
     """Give a source with its whole path, since a chapter runs in its own folder; refuse one that is not there."""
     if source == "mnist":
         return source
-    if not (os.path.isfile(source) or os.path.isdir(source)):
+    path = loading.expand(source)
+    if not source or not (os.path.isfile(path) or os.path.isdir(path)):
         expected = "mnist, the path of a .npz file or that of a folder of pictures"
         raise RefusedError(f"source must be {expected}, got {source!r}: no such file or folder")
-    return str(Path(source).absolute())
+    return str(path.absolute())
 
 
 def digest(source: str) -> str | None:
-    """Give the SHA-256 of a source's content; None for MNIST. Of a folder: of the files that are read, and of their names in it."""
+    """Give the SHA-256 of a source's content; None for MNIST. Of a folder: of its pictures, and of their names in it."""
     if source == "mnist":
         return None
     try:
@@ -32,9 +33,7 @@ def digest(source: str) -> str | None:
             return _sha256(source)
         found = hashlib.sha256()
         for name in _names(source):
-            # A file that cannot be opened is skipped where the folder is read, and counts like an empty one.
-            content = _sha256(Path(source, name)) if os.access(Path(source, name), os.R_OK) else ""
-            found.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
+            found.update(f"{name}\0{_sha256(Path(source, name))}\n".encode("utf-8", "surrogateescape"))
         return found.hexdigest()
     except OSError as error:
         raise RefusedError(f"source must be a file or a folder that can be read, got {source!r}: {error.strerror or error}") from None
@@ -51,13 +50,12 @@ def validate_size(source: str) -> None:
 
 
 def pack(source: str) -> bytes:
-    """Pack a source's content as the bytes of a tar file, a folder with the files that are read from it, under their names."""
+    """Pack a source's content as the bytes of a tar file, a folder with its pictures, under their names."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", dereference=True) as archive:
         if os.path.isdir(source):
             for name in _names(source):
-                if os.access(Path(source, name), os.R_OK):
-                    archive.add(Path(source, name), f"source/{name}", recursive=False)
+                archive.add(Path(source, name), f"source/{name}", recursive=False)
         else:
             archive.add(source, "source.npz")
     return buffer.getvalue()
@@ -73,11 +71,11 @@ def unpack(content: bytes, folder: str | os.PathLike) -> str:
 
 def _names(source):
     try:
-        names = folder.files(source, {})
+        names = folder.pictures(source, {})
     except DataError as error:
         raise RefusedError(f"source: {error}") from None
     if not names:
-        raise RefusedError(f"source must hold pictures, got {str(source)!r}: there is no file in it that could be one")
+        raise RefusedError(f"source must hold pictures, got {str(source)!r}: there is none in it")
     return names
 
 
