@@ -151,7 +151,7 @@ def test_equal_images_do_not_spoil_a_mean(digits):
 
 
 def test_an_error_of_one_grey_level_counts_in_full():
-    dark, next_level = np.full((1, 2, 2), 10, "uint8"), np.full((1, 2, 2), 11, "uint8")
+    dark, next_level = np.full((1, 2, 2), 20, "uint8"), np.full((1, 2, 2), 21, "uint8")
     assert metrics.psnr(dark, next_level) == pytest.approx(20 * np.log10(255), rel=1e-5)
 
 
@@ -187,9 +187,10 @@ def test_scores_are_psnr_and_ssim_and_leave_ssim_out_where_images_are_too_small(
     assert small["SSIM"].isna().all()
 
 
-def test_images_too_small_for_ssim_are_refused():
-    with pytest.raises(ValueError, match="SSIM needs images of at least 11 pixels a side, got 11x10"):
-        metrics.ssim(random_images(1, 11, 10), random_images(1, 11, 10))
+@pytest.mark.parametrize(("height", "width"), [(11, 10), (10, 11)])
+def test_images_too_small_for_ssim_are_refused(height, width):
+    with pytest.raises(ValueError, match=f"SSIM needs images of at least 11 pixels a side, got {height}x{width}"):
+        metrics.ssim(random_images(1, height, width), random_images(1, height, width))
 
 
 def test_trivial_losses_of_the_test_digits(digits):
@@ -255,6 +256,27 @@ def test_a_model_has_learned_when_it_beats_the_mean_image(digits):
     assert rows[copies]["verdict"].item() == "learned"
     assert rows[guesses]["verdict"].item() == "not learned: no better than the mean image"
     assert rows[guesses]["loss"].item() < metrics.trivial_predictors(digits).loc["mean pixel", "loss"]
+
+
+@pytest.mark.parametrize(
+    ("brightest", "verdict"), [(1.0, "learned"), (0.4, "not learned: on images as dark as these hardly better than the mean image")]
+)
+def test_what_is_hardly_better_than_the_mean_image_is_not_praised_where_all_is_nearly_black(digits, brightest, verdict):
+    digits = data.as_images(digits[:500]) * np.float32(brightest)
+    mean = digits.mean(axis=0)
+    # A tenth of the digit beside nine of the mean: better than the mean image, and no more than that.
+    encoder = tiny_model((28, 28, 1), [[1.0]]).get_layer("encoder")
+    guess = keras.layers.Lambda(
+        lambda image: (lambda p: tf.math.log(p) - tf.math.log1p(-p))(tf.clip_by_value(0.1 * image + 0.9 * mean, 1e-4, 0.999))
+    )
+    model = keras.Model(encoder.input, guess(encoder(encoder.input)))
+    row = metrics.evaluate(model, digits)
+    assert row["loss"].item() < metrics.trivial_predictors(digits).loc["mean image", "loss"]
+    assert row["verdict"].item() == verdict
+
+
+def test_what_has_learned_dark_images_is_said_to_have_learned(digits):
+    assert metrics.evaluate(tiny_model((28, 28, 1), [[1.0]]), digits[:500])["verdict"].item() == "learned"
 
 
 def test_dead_maps_are_0_everywhere_on_all_images():

@@ -223,7 +223,8 @@ def test_blur_keeps_the_brightness_of_every_digit(digits):
 
 @pytest.mark.parametrize(("level", "side"), [(0.01, 0), (0.25, 5), (0.5, 10), (1, 20)])
 def test_occlusion_is_one_black_square_with_a_share_of_the_shorter_side(level, side):
-    for image in noise.corrupt(flat(1, 20, 20, 31, 3), "occlusion", level):
+    wide, high = (noise.corrupt(flat(1, 20, *shape, 3), "occlusion", level) for shape in ((20, 31), (31, 20)))
+    for image in [*wide, *high]:
         rows, columns, _ = np.nonzero(image == 0)
         assert (image == 0).sum() == 3 * side**2
         if side:

@@ -39,8 +39,9 @@ def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None =
         or "not learned" and why; "dead_maps", how many of the code's maps are 0 everywhere on all inputs.
 
         To have learned is to have a loss below that of the mean of these images. Among a handful of images their mean is hard
-        to beat, and for one it is the image: judge by hundreds. If the model's output is not finite, the verdict
-        says so, and PSNR and SSIM are NaN.
+        to beat, and for one it is the image: judge by hundreds. Where most images have no pixel half as bright as white, every
+        prediction of nearly black has a low loss and a high PSNR: there the excess must be less than half of that of the best of
+        `trivial_predictors`. If the model's output is not finite, the verdict says so, and PSNR and SSIM are NaN.
 
     Raises
     ------
@@ -59,7 +60,16 @@ def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None =
     else:
         reconstructed = special.expit(logits)
         signal, similarity = metrics.scores(images, reconstructed).mean()
-        learned = loss < metrics.trivial_predictors(images).loc["mean image", "loss"]
-        verdict = "learned" if learned else "not learned: no better than the mean image"
+        verdict = _verdict(images, loss)
     row = {"loss": loss, "excess": loss - metrics.entropy_floor(images), "PSNR": signal, "SSIM": similarity}
     return pd.DataFrame([row | {"verdict": verdict, "dead_maps": int(dead.sum())}])
+
+
+def _verdict(images, loss):
+    trivial = metrics.trivial_predictors(images)
+    if not loss < trivial.loc["mean image", "loss"]:
+        return "not learned: no better than the mean image"
+    is_dark = np.mean(images.max(axis=(1, 2, 3))) < 0.5
+    if is_dark and loss - metrics.entropy_floor(images) > trivial["excess"].min() / 2:
+        return f"not learned: on images as dark as these hardly better than the {trivial['excess'].idxmin()}"
+    return "learned"
