@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 something was started and failed, 2 refused before anythin
 """
 
 import argparse
+import contextlib
 import io
 import logging
 import os
@@ -21,18 +22,25 @@ from convae_nb.errors import ConvaeError, RefusedError, RunError
 from convae_nb.runs import chapters, notebook, parameters, records
 from convae_nb.runs import table as tables
 
+_SIGPIPE = 13  # Windows has no such signal
+
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as a cluster's scheduler sends it to a job: cleaned up after like Ctrl-C, with an exit code of its own."""
+    """SIGTERM, as a cluster's scheduler sends it to a job, or SIGHUP, of a terminal that closes: cleaned up after like Ctrl-C."""
+
+    def __init__(self, number: int):
+        self.exit_code = 128 + number
 
 
 def entry_point() -> None:
     """Run the command line as a process of its own."""
 
-    def terminate(*_):
-        raise _Terminated
+    def terminate(number, _):
+        raise _Terminated(number)
 
     signal.signal(signal.SIGTERM, terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        signal.signal(signal.SIGHUP, terminate)
     if sys.stderr is None:  # closed, as for a service: progress and reasons go nowhere
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.set_inheritable(nowhere, True)
@@ -50,12 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         options.command(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # who read it has enough, such as head
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
+        return 128 + _SIGPIPE
     except (ConvaeError, OSError) as error:
         print(records.escape(error), file=sys.stderr)
         return error.exit_code if isinstance(error, ConvaeError) else 1
-    except _Terminated:
-        print("Ended from outside. What is finished is kept.", file=sys.stderr)
-        return 128 + signal.SIGTERM
+    except _Terminated as ended:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("Ended from outside. What is finished is kept.", file=sys.stderr)
+        return ended.exit_code
     except KeyboardInterrupt:
         print("Interrupted. What is finished is kept.", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -163,6 +178,8 @@ def _compare(options):
     same = ", ".join(f"{records.escape(name)} {records.format_value(value)}" for name, value in comparison.same.items())
     if same:
         print(f"\nThe same in all: {same}")
+    for name, original in comparison.repeated.items():
+        print(f"Left out {records.escape(name)}: the same run as {records.escape(original)}")
     if comparison.unfinished:
         print(f"Runs that are not done and left out: {comparison.unfinished}")
     for name, reason in comparison.skipped.items():

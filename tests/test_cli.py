@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -353,3 +354,49 @@ def test_a_name_that_a_notebook_of_ones_own_lacks_is_answered_with_no_others_nam
     write("01_own.ipynb", "rate: float = 0.1\nword: str = 'a'")
     assert cli.main(["run", "1", "-p", "raet=1"]) == 2
     assert capsys.readouterr().err == "01_own has no parameter 'raet': did you mean 'rate'? There are rate, word\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_reader_that_has_enough_ends_the_command_in_silence(tmp_path):
+    for seed in range(300):
+        executed_run(tmp_path, f"{seed}", {"seed": seed}, {"loss": float(seed)})
+    arguments = [sys.executable, "-m", "convae_nb", "compare", tmp_path]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()  # before anything is written
+        assert command.stderr.read() == b""
+        assert command.wait() == 141
+
+
+@pytest.fixture
+def heard():
+    """Under nohup SIGHUP is ignored, and so it is by what is started then."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_a_run_that_is_ended_leaves_nothing_in_the_temporary_folder(write, tmp_path, heard, number, code):
+    write("01_small.ipynb", "seed: int = 0  # seed", "open('started', 'w').close()\nimport time\ntime.sleep(60)")
+    (tmp_path / "t").mkdir()
+    arguments = [sys.executable, "-m", "convae_nb", "run", "1"]
+    with subprocess.Popen(arguments, env=os.environ | {"TMPDIR": str(tmp_path / "t")}, stderr=subprocess.PIPE) as command:
+        while not list(tmp_path.rglob("started")):
+            assert command.poll() is None
+            time.sleep(0.1)
+        command.send_signal(number)
+        assert command.wait(30) == code
+        assert b"Ended from outside" in command.stderr.read()
+    assert not list((tmp_path / "t").iterdir())
+
+
+@pytest.mark.parametrize("address", ["nowhere", "foo://here:1", "tcp://"])
+def test_an_address_that_is_none_is_refused_in_one_sentence(write, tmp_path, address):
+    write("01_small.ipynb", "seed: int = 0  # seed", "1")
+    command = [sys.executable, "-m", "convae_nb", "sweep", "1", "-g", "seed=0", "--output", tmp_path / "out", "--scheduler", address]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line and "run/s]" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("scheduler must be the address of a Dask scheduler that has workers, got")

@@ -1,21 +1,27 @@
 """Single runs, in real kernels: what is refused, what is recorded, and what fails; and notebooks that are stored."""
 
+import errno
 import importlib.metadata
 import json
 import platform
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+import nbconvert
 import nbformat
+import papermill
 import pytest
 from executed import outputs
 from PIL import Image
 
 import convae_nb
 from convae_nb import cli, runs
+from convae_nb.errors import RunError
 from convae_nb.parameters import RefusedError
+from convae_nb.runs import execution
 
 
 def test_a_source_is_sought_where_the_command_is_given_and_a_missing_one_is_refused_at_once(write):
@@ -37,10 +43,86 @@ def test_a_source_may_be_a_folder_and_the_record_has_its_whole_path(write, tmp_p
     assert re.fullmatch(r"Dataset\(x_train: uint8 \(\d, 8, 9, 3\), .*\)", row["found"])
 
 
+def test_the_surroundings_of_a_user_change_no_record(write, monkeypatch, tmp_path):
+    write(
+        "01_small.ipynb",
+        "seed: int = 0  # seed",
+        "import os\nimport matplotlib.pyplot as plt\nimport pandas as pd\nfrom convae_nb import keras, runs",
+        "runs.record(floats=keras.config.floatx(), width=plt.rcParams['figure.figsize'][0], columns=pd.options.display.max_columns)",
+        "plt.plot([1, 2])\nplt.show()\n'started' in globals()",
+    )
+    (tmp_path / "rc").write_text("figure.figsize: 99, 3")
+    (tmp_path / "ipython/profile_default/startup").mkdir(parents=True)
+    (tmp_path / "ipython/profile_default/startup/00.py").write_text("import pandas\npandas.options.display.max_columns = 3\nstarted = True")
+    (tmp_path / "start.py").write_text("started = True")
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras/keras.json").write_text('{"floatx": "float64", "backend": "jax"}')
+    for name, value in {
+        "MPLBACKEND": "agg",
+        "MATPLOTLIBRC": tmp_path / "rc",
+        "IPYTHONDIR": tmp_path / "ipython",
+        "PYTHONSTARTUP": tmp_path / "start.py",
+        "KERAS_HOME": tmp_path / "keras",
+        "COLUMNS": "20",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    runs.execute(1, {}, "out/run.ipynb")
+    row = runs.collect("out").loc["run.ipynb"]
+    assert (row["floats"], row["width"], row["columns"]) == ("float32", 6.4, 20)
+    found = outputs("out/run.ipynb")
+    assert any("image/png" in output.get("data", {}) for output in found)
+    assert any(output.get("data", {}).get("text/plain") == "False" for output in found)
+
+
+def test_figures_have_the_alternative_text_of_their_cell(write):
+    path = write("01_small.ipynb", "seed: int = 0  # seed", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    stored = nbformat.read(path, as_version=4)
+    stored.cells[-1].metadata["mystnb"] = {"image": {"alt": "a line that rises"}}
+    nbformat.write(stored, path)
+    runs.execute(1, {}, "out/run.ipynb")
+    runs.store([1])
+    for written in ("out/run.ipynb", path):
+        (picture,) = [output for output in outputs(written) if "image/png" in output.get("data", {})]
+        assert picture["metadata"]["image/png"]["alt"] == "a line that rises"
+    html, _ = nbconvert.HTMLExporter(template_name="classic").from_filename(str(path))
+    assert 'alt="a line that rises"' in html
+
+
+def test_an_executed_notebook_whose_place_is_full_is_kept_elsewhere(write, monkeypatch, tmp_path):
+    write("01_small.ipynb", "seed: int = 0  # seed", "1 + 1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    (tmp_path / "full").mkdir()
+    written = []
+
+    def full(path, notebook):
+        if "full" not in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+
+    monkeypatch.setattr(execution.notebook, "write", full)
+    message = r"run\.ipynb cannot be written \(No space left on device\): the executed notebook is in .*full/run-[0-9a-f]{8}\.ipynb"
+    with pytest.raises(RunError, match=message):
+        runs.execute(1, {}, "out/run.ipynb")
+    assert len(written) == 1
+
+
+def test_a_temporary_folder_that_is_full_is_named(write, monkeypatch):
+    write("01_small.ipynb", "seed: int = 0  # seed", "1 + 1")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(papermill, "execute_notebook", full)
+    with pytest.raises(
+        RunError, match=r"the temporary folder .* cannot be written \(No space left on device\): set TMPDIR to one with room"
+    ):
+        runs.execute(1, {}, "out/run.ipynb")
+
+
 def test_a_folder_without_a_file_is_refused_at_once(write):
     write("01_small.ipynb", "source: str = 'mnist'  # which", "1")
     Path("photos").mkdir()
-    with pytest.raises(RefusedError, match=r"source must hold pictures, got '.*photos': there is no file in it"):
+    with pytest.raises(RefusedError, match=r"source must hold pictures, got '.*photos': there is none in it"):
         runs.execute(1, {"source": "photos"}, "out/run.ipynb")
     assert not list(Path("out").iterdir())
 

@@ -47,6 +47,16 @@ def test_runs_of_an_edited_package_are_not_averaged_with_those_before(tmp_path):
     assert table.set_index("code")["loss"].to_dict() == {"0123456789ab": 0.5, "ba9876543210": 2.0}
 
 
+def test_a_copied_run_counts_once_and_is_named(tmp_path):
+    for name, seed, loss in (("a", 0, 10.5), ("b", 1, 11.0), ("b-Copy1", 1, 11.0), ("c", 2, 11.5)):
+        executed_run(tmp_path, name, {"seed": seed, "filters": [16, 8]}, {"loss": loss})
+    comparison = runs.compare(tmp_path, over="seed")
+    (row,) = comparison.table.to_dict("records")
+    assert row == {"runs": 3, "loss": 11.0, "loss_spread": 0.5}
+    assert comparison.repeated == {"b.ipynb": "b-Copy1.ipynb"}
+    assert runs.compare(tmp_path).repeated == {}
+
+
 def test_a_result_may_have_any_name_that_pandas_takes_for_an_argument_of_its_own(tmp_path):
     for seed in range(2):
         executed_run(tmp_path, f"{seed}", {"seed": seed, "epochs": 2}, {"engine": seed, "func": 2.0 * seed, "self": 1})

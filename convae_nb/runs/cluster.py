@@ -40,6 +40,7 @@ def connect(scheduler: str | None, workers: int | None, runs: int, attempts: int
     import dask
     import distributed
     from dask.system import CPU_COUNT
+    from distributed.comm import addressing, registry
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:
@@ -54,6 +55,10 @@ def connect(scheduler: str | None, workers: int | None, runs: int, attempts: int
             yield stack.enter_context(distributed.Client(cluster, set_as_default=False))
             return
         try:
+            # A client that is given no such address is noisy when Python ends.
+            scheme, location = addressing.parse_address(scheduler)
+            registry.get_backend(scheme)
+            addressing.parse_host_port(location)
             client = stack.enter_context(distributed.Client(scheduler, timeout=CONNECT_TIMEOUT, set_as_default=False))
             client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
         except (OSError, ValueError, TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from convae_nb.runs import chapters, notebook, records
 CELL_TIMEOUT = 4 * 3600
 _IOPUB_TIMEOUT = 60  # seconds for a kernel's messages; the default of 4 is little on a busy machine
 _SOCKET_PATH = 103  # bytes that a socket's path may have, on macOS; on Linux 107
+# What of the user's surroundings would change a record: figures, start-up files, Keras's floats, the width of tables, warnings.
+_SURROUNDINGS = ("COLUMNS", "LINES", "PYTHONSTARTUP", "PYTHONWARNINGS")
 # Each of these would take all cores for itself.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -68,10 +71,24 @@ def execute(
         bar.set_description(found.path.stem)
     stamp = records.stamp(found.notebook, values)
     result, _ = execute_in_kernel(found.notebook, values, folder=found.path.parent, cell_timeout=cell_timeout, bar=bar)
-    records.write_run(target, result, chapter=found.path, values=values, stamp=stamp)
+    try:
+        records.write_run(target, result, chapter=found.path, values=values, stamp=stamp)
+    except OSError as error:  # the disk is full, say: hours of work may be in it
+        kept = _keep_elsewhere(target, result)
+        raise RunError(f"{target} cannot be written ({error.strerror or error}): the executed notebook is {kept}") from None
     state, reason = notebook.state(result)
     if state != "done":
         raise RunError(f"{found.path.stem}: {reason or 'it stopped before its last cell'} (kept in {target})")
+
+
+def _keep_elsewhere(target, result):
+    """Write a notebook that has lost its place into the temporary folder or the home; say where it is."""
+    for folder in (tempfile.gettempdir(), Path.home()):
+        other = Path(folder, f"{target.stem}-{secrets.token_hex(4)}.ipynb")
+        with contextlib.suppress(OSError):
+            notebook.write(other, result)
+            return f"in {other}"
+    return "lost"
 
 
 def execute_in_kernel(
@@ -127,7 +144,10 @@ def execute_in_kernel(
                 pass  # it is in the notebook
             except (RuntimeError, CellTimeoutError) as raised:  # the kernel died, or the time is up
                 error = raised
-        result = notebook.read(draft)
+            except OSError as raised:
+                reason = raised.strerror or raised
+                raise RunError(f"the temporary folder {scratch.parent} cannot be written ({reason}): set TMPDIR to one with room") from None
+        result = notebook.with_alternative_texts(notebook.read(draft))
     if error:
         # papermill's own metadata say that all is well: the error goes where a reader looks for it, first under the cell that ran.
         cells = notebook.code_cells(result)
@@ -169,7 +189,7 @@ def kernel(
                 kernels.append(self)
             if sys.stderr is None:  # a kernel dies of a standard error that is closed
                 options["stderr"] = subprocess.DEVNULL
-            await super().start_kernel(**options, env=_environment(threads))
+            await super().start_kernel(**options, env=_environment(threads, Path(scratch)))
 
     def advance(cell, **_):
         if bar is not None and "injected-parameters" not in cell.metadata.get("tags", []):
@@ -194,11 +214,20 @@ def kernel(
         yield Path(scratch), options
 
 
-def _environment(threads):
+def _environment(threads, scratch):
+    """Give a kernel's environment: the user's, without what would change a record."""
+    kept = {name: value for name, value in os.environ.items() if name not in _SURROUNDINGS}
+    (scratch / "matplotlibrc").touch()
+    kept |= {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": str(scratch / "matplotlibrc"),
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "KERAS_HOME": str(scratch / "keras"),
+    }
     if threads is None:
-        return dict(os.environ)
-    # Dask sets the last one for its workers: memory that is given back at once costs time when TensorFlow takes it again.
-    kept = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
+        return kept
+    # Dask sets it for its workers: memory that is given back at once costs time when TensorFlow takes it again.
+    kept.pop("MALLOC_TRIM_THRESHOLD_", None)
     return kept | dict.fromkeys(_THREADS, str(threads))
 
 

@@ -52,6 +52,17 @@ def write(path: str | os.PathLike, notebook: dict) -> None:
         file.write(text(notebook).encode())
 
 
+def with_alternative_texts(notebook: dict) -> dict:
+    """Give the figures of executed cells the alternative text that their cells hold for the book; nbconvert reads it beside the figure."""
+    for cell in notebook["cells"]:
+        alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt")
+        for output in cell.get("outputs", []) if alt else []:
+            for kind in output.get("data", {}):
+                if kind.startswith("image/"):
+                    output["metadata"][kind] = output["metadata"].get(kind, {}) | {"alt": alt}
+    return notebook
+
+
 def code_cells(notebook: dict) -> list[dict]:
     """Give the cells that have code."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]

@@ -47,7 +47,7 @@ def store(stored: Iterable[int | str | os.PathLike] = ()) -> None:
             for local in {str(path.parent.resolve()), sys.prefix}:
                 if json.dumps(local, ensure_ascii=False)[1:-1] in json.dumps(executed, ensure_ascii=False):
                     raise RunError(f"{path.stem}: an output or a cell holds this machine's path {local}")
-            notebook.write(path, executed)
+            notebook.write(path, notebook.with_alternative_texts(executed))
 
 
 def _clean(executed):

@@ -24,6 +24,9 @@ class Comparison:
         What is the same in all of them.
     unfinished : int
         How many runs are not done, and left out.
+    repeated : dict of str to str
+        Compared `over` a parameter: runs that agree with another in all parameters, such as a copied file, by file name, and with which.
+        They are left out.
     skipped : dict of str to str
         What is no executed notebook, by file name, and why.
     """
@@ -31,6 +34,7 @@ class Comparison:
     table: Any
     same: dict[str, Any]
     unfinished: int
+    repeated: dict[str, str]
     skipped: dict[str, str]
 
     def _repr_html_(self) -> str:
@@ -65,7 +69,7 @@ def compare(folder: str | os.PathLike, over: str | None = None) -> Comparison:
     table = table.copy()
     for name in names:  # lists cannot be grouped by
         table[name] = table[name].map(lambda value: tuple(value) if isinstance(value, list) else value)
-    unfinished = 0
+    unfinished, repeated = 0, {}
     if over is None:
         candidates = [name for name in table.columns if name != "seconds"]
         shown = [name for name in candidates if _differs(table[name])]
@@ -75,12 +79,14 @@ def compare(folder: str | os.PathLike, over: str | None = None) -> Comparison:
         if done.empty:
             raise RefusedError(f"runs are compared over {over} only where one is done, but none of these {len(table)} is: leave over out")
         candidates = ["chapter", "chapter_text", *records.VERSIONS, *(name for name in names if name != over)]
+        repeated = _repeated(done, [*candidates, over])
+        done = done.drop(index=list(repeated))
         table, measured = _grouped(done, candidates, found.results, over)
         differing = [name for name in candidates if _differs(table[name])]
         shown = [*differing, "runs", *measured]
     same = {name: table[name].iloc[0] for name in candidates if name not in shown}
     same = {name: value for name, value in same.items() if value != "" and not _is_missing(value)}
-    return Comparison(table[shown].copy(), same, unfinished, found.skipped)
+    return Comparison(table[shown].copy(), same, unfinished, repeated, found.skipped)
 
 
 def format_table(comparison: Comparison, over: str | None = None) -> str:
@@ -97,6 +103,16 @@ def format_table(comparison: Comparison, over: str | None = None) -> str:
     lines = list(zip(*columns, strict=True))
     widths = [max(map(len, column)) for column in columns]
     return "\n".join("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _repeated(done, keys):
+    """Give the runs that agree with an earlier one in all of these columns, by name, and with which."""
+    first, found = {}, {}
+    for name, *values in done[keys].itertuples():
+        original = first.setdefault(repr(values), name)
+        if original != name:
+            found[name] = original
+    return found
 
 
 def _grouped(done, keys, results, over):
