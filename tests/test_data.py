@@ -358,6 +358,7 @@ def test_labels_of_the_test_images_alone_are_named(own_file):
 def test_labels_may_be_left_out_of_either_part(own_file):
     dataset = data.load(own_file(y_test=None))
     assert data.labels(dataset)["test"].tolist() == ["no label"] * 4
+    assert data.labels(dataset)["training"].tolist() == list("012345")
     assert data.load(own_file(y_train=None)).y_test.tolist() == [0, 1, 2, 3]
 
 
@@ -572,7 +573,7 @@ def test_labels_are_names_where_classes_have_some_and_one_class_where_there_are_
     pictures = np.zeros((3, 8, 8), "uint8")
 
     def labels(y, classes=None):
-        return data.labels(data.Dataset(pictures, y, pictures, None, classes))["training"].tolist()
+        return data.labels(data.Dataset(pictures, y, pictures, y, classes))["training"].tolist()
 
     assert labels(np.array([1, 0, 1]), ("cat", "dog")) == ["dog", "cat", "dog"]
     assert labels(np.array(["b", "a", "b"])) == ["b", "a", "b"]

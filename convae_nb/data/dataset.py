@@ -83,7 +83,8 @@ def labels(dataset: Dataset) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray, shape (N,)
-        For "training" and "test". Images without labels are all of one class, "no label".
+        For "training" and "test". Images without labels are all of one class, "no label"; where one part has none, the other's are
+        text, too.
 
     Examples
     --------
@@ -100,10 +101,12 @@ def labels(dataset: Dataset) -> dict[str, np.ndarray]:
             known = np.full(len(images), "no label")
         elif dataset.classes:
             known = np.array(dataset.classes)[known]
-        elif not whole:
+        elif not whole and known.dtype.kind in "buif":
             known = known.astype(float).astype(str)
         elif known.dtype.kind == "f":
             known = known.astype(int)
+        if (dataset.y_train is None) != (dataset.y_test is None):
+            known = known.astype(str)  # so that both parts can be told apart, sorted and counted together
         found[part] = known
     return found
 
