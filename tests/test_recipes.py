@@ -33,7 +33,11 @@ def test_a_variant_differs_in_what_is_named_and_nothing_else():
     [
         ("fast_basik", {}, "there is no recipe 'fast_basik': did you mean 'fast_basic'"),
         ("fast_basic", {"epoch": 3}, "a recipe has no field 'epoch': did you mean 'epochs'"),
-        ("fast_basic", {"epochs": 0}, r"epochs of a recipe \(passes over the training images\): .* greater than or equal to 1, got 0"),
+        (
+            "fast_basic",
+            {"epochs": 0},
+            r"epochs of a recipe \(passes over the training images, or less than one\): .* greater than or equal to 1, got 0",
+        ),
         ("fast_basic", {"epochs": 2.0}, "epochs of a recipe .* got 2.0"),
         ("fast_basic", {"noise_kind": "gausian"}, "noise_kind must be one of gaussian, .* got 'gausian': did you mean 'gaussian'"),
         ("fast_basic", {"noise_level": 2.5}, "noise_level of gaussian must lie in 0 to 2"),

@@ -34,6 +34,7 @@ def test_the_recipe_is_the_originals():
         "beta_2": 0.999,
         "epsilon": 1e-8,
         "schedule": "constant",
+        "optimizer": "adam",
         "noise_kind": "gaussian",
         "noise_level": 0.0,
         "start_at_mean": False,

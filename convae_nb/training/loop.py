@@ -21,8 +21,10 @@ from convae_nb import data, metrics, models
 from convae_nb._base import processor
 from convae_nb._base.progress import progress_bar
 from convae_nb._base.tensorflow import keras, tf
+from convae_nb.data.images import validate_shape
 from convae_nb.noise import graph
 from convae_nb.training import checkpoint
+from convae_nb.training.muon import Muon
 from convae_nb.training.recipes import Recipe
 
 _SAVE_EVERY = 10  # seconds between two checkpoints, each of which takes some milliseconds
@@ -119,8 +121,9 @@ def train(
     if kept < 1:
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
     steps = math.ceil(kept / recipe.batch_size)
+    total = math.ceil(recipe.epochs * steps)
     started = saved = time.perf_counter()
-    run = _Run(model, recipe, images[:kept], steps)
+    run = _Run(model, recipe, images[:kept], steps, total)
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
     seconds, resumed_from = 0.0, None
     folder = checkpoint_dir and checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images))
@@ -131,21 +134,24 @@ def train(
         _start_at_mean(model, images[:kept])
 
     compiled = time.perf_counter() - started
-    with _interrupts() as interrupted, progress_bar(total=recipe.epochs * kept, unit=" images", unit_scale=True, progress=progress) as bar:
+    with (
+        _interrupts() as interrupted,
+        progress_bar(total=math.ceil(recipe.epochs * kept), unit=" images", unit_scale=True, progress=progress) as bar,
+    ):
         bar.update(run.done // steps * kept + run.done % steps * recipe.batch_size)
-        while run.done < recipe.epochs * steps:
+        while run.done < total:
             epoch, step = divmod(run.done, steps)
             seen = run.advance(epoch, step)
             bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {run.loss:.4f}", refresh=False)
             bar.update(seen - step * recipe.batch_size)
             if not math.isfinite(run.loss):
                 raise FloatingPointError(f"the loss is {run.loss} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
-            if seen == kept:
+            finished = run.done == total
+            if seen == kept or finished:
                 history["loss"].append(run.loss)
                 if recipe.validation:
                     held_out = images[kept:]
                     history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
-            finished = run.done == recipe.epochs * steps
             stop = interrupted.is_set() and not finished  # asked once: what is heard after the save is for the next look
             if folder and (finished or stop or time.perf_counter() - saved > _SAVE_EVERY):
                 folder.save({"history": history, "seconds": seconds + time.perf_counter() - started})
@@ -159,8 +165,8 @@ def train(
 def _training_images(model, images):
     """Check images as `data.as_images` does and give them their channel axis, but leave uint8 as it is: a quarter of the memory."""
     if getattr(images, "dtype", None) == np.uint8:
-        shape = data.as_images(images[:1]).shape[1:]
-        images = images.reshape(-1, *shape)
+        validate_shape(images.shape)
+        images = images.reshape(*images.shape[:3], -1)
     else:
         images = data.as_images(images)
     if images.shape[1:] != tuple(model.input_shape[1:]):
@@ -222,14 +228,15 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class _Run:
     """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
-    def __init__(self, model, recipe, images, steps):
-        self.model, self.recipe, self.count, self.steps = model, recipe, len(images), steps
+    def __init__(self, model, recipe, images, steps, total):
+        self.model, self.recipe, self.count, self.steps, self._total = model, recipe, len(images), steps, total
         rate = recipe.learning_rate
         if recipe.schedule == "one_cycle":
-            rate = OneCycle(rate, recipe.epochs * steps)
-        self.optimizer = keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
+            rate = OneCycle(rate, total)
+        decays = {"beta_1": recipe.beta_1, "beta_2": recipe.beta_2, "epsilon": recipe.epsilon}
+        self.optimizer = {"adam": keras.optimizers.Adam, "muon": Muon}[recipe.optimizer](rate, **decays)
         self.optimizer.build(model.trainable_variables)
-        self._losses = tf.Variable(tf.zeros(recipe.epochs * steps))
+        self._losses = tf.Variable(tf.zeros(total))
         self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._losses]
         self._run_steps = self._compile(tf.constant(images))
         self._order_of, self._chunk = None, 1
@@ -256,7 +263,7 @@ class _Run:
         if self._order_of != epoch:
             order = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count)
             self._order, self._order_of = tf.constant(order, tf.int32), epoch
-        last = min(step + self._chunk, self.steps)
+        last = min(step + self._chunk, self.steps, self._total - epoch * self.steps)
         started = time.perf_counter()
         self._run_steps(self._order, step, last, epoch)
         # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.

@@ -14,7 +14,7 @@ from convae_nb.training.recipes import Recipe
 def batches(images: np.ndarray, recipe: Recipe) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Give every batch of every epoch, as what goes in and what is to come out."""
     step = 0
-    for epoch in range(recipe.epochs):
+    for epoch in range(int(recipe.epochs)):
         order = np.random.default_rng((recipe.seed, epoch)).permutation(len(images))
         for start in range(0, len(images), recipe.batch_size):
             clean = tf.constant(data.as_images(images[order[start : start + recipe.batch_size]]))
@@ -23,9 +23,9 @@ def batches(images: np.ndarray, recipe: Recipe) -> Iterator[tuple[tf.Tensor, tf.
 
 
 def fit(model: keras.Model, dataset: data.Dataset, recipe: Recipe) -> keras.callbacks.History:
-    """Train a model as `training.train` does, in float32 from the weights that it has, by nothing but Keras's `fit`."""
+    """Train a model as `training.train` does, in float32 from the weights that it has, by nothing but Keras's `fit` with Adam."""
     steps = -(-len(dataset.x_train) // recipe.batch_size)
-    rate = OneCycle(recipe.learning_rate, recipe.epochs * steps) if recipe.schedule == "one_cycle" else recipe.learning_rate
+    rate = OneCycle(recipe.learning_rate, int(recipe.epochs) * steps) if recipe.schedule == "one_cycle" else recipe.learning_rate
     adam = keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2, recipe.epsilon)
     model.compile(adam, loss=keras.losses.BinaryCrossentropy(from_logits=True))
     return model.fit(batches(dataset.x_train, recipe), steps_per_epoch=steps, epochs=recipe.epochs, shuffle=False, verbose=0)

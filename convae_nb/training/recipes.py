@@ -31,10 +31,13 @@ class Recipe(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    epochs: int = pydantic.Field(ge=1, description="passes over the training images")
+    epochs: Annotated[int, pydantic.Field(ge=1)] | Annotated[float, pydantic.Field(gt=0, lt=1)] = pydantic.Field(
+        description="passes over the training images, or less than one"
+    )
     batch_size: int = pydantic.Field(ge=1, description="images a step; an epoch's last step takes what is left")
     learning_rate: float = pydantic.Field(gt=0, description="Adam's step size, or the peak of its schedule")
     schedule: Literal["constant", "one_cycle"] = pydantic.Field("constant", description="how the step size goes; see `OneCycle`")
+    optimizer: Literal["adam", "muon"] = pydantic.Field("adam", description="what makes a step of a gradient; see `Muon`")
     beta_1: float = pydantic.Field(0.9, ge=0, lt=1, description="decay of Adam's mean of gradients")
     beta_2: float = pydantic.Field(0.999, ge=0, lt=1, description="decay of Adam's mean of squared gradients")
     epsilon: float = pydantic.Field(1e-8, gt=0, description="what Adam adds to the root; TensorFlow 1's 1e-8, where Keras has 1e-7")
@@ -99,7 +102,7 @@ def recipe(base: str | Recipe, **changes: Any) -> Recipe:
     3
     >>> recipe("original_basic", epochs=0)
     Traceback (most recent call last):
-    ValueError: epochs of a recipe (passes over the training images): Input should be greater than or equal to 1, got 0
+    ValueError: epochs of a recipe (passes over the training images, or less than one): Input should be greater than or equal to 1, got 0
     """
     if isinstance(base, str):
         if base not in RECIPES:
