@@ -8,11 +8,13 @@ from convae_nb._base.suggestions import did_you_mean
 _BASIC, _DENOISER = {"filters": [16, 8, 8]}, {"filters": [32, 32, 16]}
 #: What builds the model, and with how many seeds it was trained; all on all 60,000 digits.
 RUNS: dict[str, tuple[dict[str, Any], int]] = {
-    "original_basic": (_BASIC, 3),
+    "original_basic": (_BASIC, 5),
     "fast_basic": (_BASIC, 5),
     "original_denoiser": (_DENOISER, 1),
     "fast_denoiser": (_DENOISER, 5),
     "range_denoiser": (_DENOISER, 1),
+    "speedrun_basic": (_BASIC, 5),
+    "speedrun_denoiser": (_DENOISER, 3),
 }
 for _decoder in models.DECODERS:
     RUNS[f"fast_basic-{_decoder}"] = (_BASIC | {"decoder": _decoder}, 5)

@@ -128,11 +128,16 @@ def _one_sentence(error):
 _BASIC = Recipe(epochs=20, batch_size=200, learning_rate=0.001)
 _FAST = Recipe(epochs=2, batch_size=50, learning_rate=0.015, schedule="one_cycle", beta_2=0.95, start_at_mean=True, precision="bfloat16")
 _FAST_DENOISER = recipe(_FAST, epochs=7, learning_rate=0.008, noise_level=0.5)
-#: Recipes by name: the tutorial's own, those that reach their loss in the least time, and one for a range of noise levels.
+# The speed runs go no further than the original's loss. Share of an epoch, epochs and peak were chosen on the same 5,000 digits.
+_SPEEDRUN = recipe(_FAST, optimizer="muon", epochs=0.45, learning_rate=0.03)
+#: Recipes by name: the tutorial's own, those that reach their loss in the least time, one for a range of noise levels, and those that
+#: stop where the tutorial's loss is reached.
 RECIPES: dict[str, Recipe] = {
     "original_basic": _BASIC,
     "original_denoiser": recipe(_BASIC, epochs=100, noise_level=0.5),
     "fast_basic": _FAST,
     "fast_denoiser": _FAST_DENOISER,
     "range_denoiser": recipe(_FAST_DENOISER, noise_level=(0.0, 1.0)),
+    "speedrun_basic": _SPEEDRUN,
+    "speedrun_denoiser": recipe(_SPEEDRUN, epochs=3, learning_rate=0.015, noise_level=0.5),
 }
