@@ -128,7 +128,9 @@ def measure_denoising(checkpoints: str | os.PathLike) -> None:
     checkpoints : str or Path
         The folder that keeps each condition once it is measured.
     """
-    recipes = {name.split("/")[0]: networks.record(name) for name in names.NAMES if name.endswith("denoiser/0")}
+    # The denoisers that the chapters use; a speed run stops as early as it may.
+    chosen = [name for name in names.NAMES if name.endswith("denoiser/0") and not name.startswith("speedrun")]
+    recipes = {name.split("/")[0]: networks.record(name) for name in chosen}
     trained = {recipe: models.as_denoiser(networks.load(recipe)) for recipe in recipes}
     ignorant: dict[str, Callable] = {name: functools.partial(_as_if, method) for name, method in denoisers.DENOISERS.items()}
     for recipe, stated in recipes.items():
