@@ -18,7 +18,7 @@ test: .venv/installed-dev  ## lint the code, run the tests, compare the stored n
 	.venv/bin/python -m ruff format --check
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m mypy
-	.venv/bin/python -m pytest -n 2 --dist loadscope $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 convae_nb tests notebooks
+	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks tests convae_nb
 
 test-all:  ## the same, and the slow tests
 	@$(MAKE) test MARKED=
