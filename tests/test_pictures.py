@@ -57,6 +57,16 @@ def test_the_corpus_has_files_of_every_kind_and_most_are_read():
 GREY = corpus.samples()
 
 
+def reason_to_skip(folder, name, content):
+    """Load the file beside two whole pictures, and give the reason why it was skipped."""
+    for other in "ab":
+        (folder / f"{other}.png").write_bytes(corpus.write_png(GREY))
+    (folder / name).write_bytes(content)
+    skipped = data.load(folder).skipped
+    assert list(skipped) == [name]
+    return skipped[name]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -83,12 +93,7 @@ GREY = corpus.samples()
     ],
 )
 def test_known_unknown_and_damaged_files_are_told_apart(tmp_path, name, content, reason):
-    for other in "ab":
-        (tmp_path / f"{other}.png").write_bytes(corpus.write_png(GREY))
-    (tmp_path / name).write_bytes(content)
-    skipped = data.load(tmp_path).skipped
-    assert list(skipped) == [name]
-    assert skipped[name].startswith(reason)
+    assert reason_to_skip(tmp_path, name, content).startswith(reason)
 
 
 def test_a_file_that_may_not_be_read_is_no_damaged_one(tmp_path, monkeypatch):
@@ -233,12 +238,7 @@ def test_an_orientation_counts_where_the_texts_beside_it_are_damaged(read):
     ],
 )
 def test_what_pillow_would_misread_is_skipped(tmp_path, name, content, reason):
-    for other in "ab":
-        (tmp_path / f"{other}.png").write_bytes(corpus.write_png(GREY))
-    (tmp_path / name).write_bytes(content)
-    skipped = data.load(tmp_path).skipped
-    assert list(skipped) == [name]
-    assert skipped[name].startswith(reason)
+    assert reason_to_skip(tmp_path, name, content).startswith(reason)
 
 
 def test_files_of_one_depth_that_state_different_whites_are_refused(tmp_path):

@@ -45,7 +45,7 @@ def read(folder, *, colour, size, fit, white, limit, progress):
     skipped = {}
     names = pictures(folder, skipped)
     if not names:
-        raise DataError(f"{_shown(folder)} holds no picture{_reason(skipped)}: give a folder of {picture.NAMES} files")
+        raise DataError(f"{shorten(folder)} holds no picture{_reason(skipped)}: give a folder of {picture.NAMES} files")
     names, found = _arranged(folder, names, skipped)
     # Training images first, each part in the order of its names' hashes: whoever takes the first ones has some of every class.
     keys = split.keys(names)
@@ -57,7 +57,7 @@ def read(folder, *, colour, size, fit, white, limit, progress):
         try:
             decoded = picture.decode(Path(folder, names[i]), colour=colour, size=size, fit=fit, white=white)
         except DataError as error:
-            raise DataError(f"{_shown(folder)}: {names[i]} {error}") from None
+            raise DataError(f"{shorten(folder)}: {names[i]} {error}") from None
         except Exception as error:  # Pillow has a dozen errors for damaged bytes
             skipped[names[i]] = picture.why(error)
             continue
@@ -67,34 +67,41 @@ def read(folder, *, colour, size, fit, white, limit, progress):
         bits, its_white = decoded.depth
         if whites.setdefault(bits, (its_white, names[i]))[0] != its_white:
             raise DataError(
-                f"{_shown(folder)}: white is {its_white} in {names[i]}, and {whites[bits][0]} in {whites[bits][1]}, as the files say: give "
-                "white=, the value that is white in all of them"
+                f"{shorten(folder)}: white is {its_white} in {names[i]}, and {whites[bits][0]} in {whites[bits][1]}, as the files say: "
+                "give white=, the value that is white in all of them"
             )
     if not kept:
-        raise DataError(f"{_shown(folder)} holds no picture that is read{_reason(skipped)}")
+        raise DataError(f"{shorten(folder)} holds no picture that is read{_reason(skipped)}")
     tested = _tested([found.parts[i] for i in kept], keys[kept], found.told)
     training = int(np.count_nonzero(~tested))
     if not 0 < training < len(kept):
         raise DataError(
-            f"{_shown(folder)} must hold a picture to train on and one to test with, found {training} and {len(kept) - training}"
+            f"{shorten(folder)} must hold a picture to train on and one to test with, found {training} and {len(kept) - training}"
             f"{_reason(skipped)}: add some"
         )
     # The split by hash is in the order of the hashes already.
-    names_of_classes = sorted({name for name in (found.classes[i] for i in kept) if name is not None})
-    labels = np.array([-1 if found.classes[i] is None else names_of_classes.index(found.classes[i]) for i in kept])
+    classes = tuple(sorted({name for name in (found.classes[i] for i in kept) if name is not None}))
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.array([numbers.get(found.classes[i], -1) for i in kept])
     labelled = bool((labels[:training] >= 0).all()), bool((labels[training:] >= 0).all())
-    classes = tuple(names_of_classes) or None
     # Parts that folders say may come from different hands; those by hash are alike.
     parts = np.split(np.array(brightest), [training]) if found.named > {"training"} else [np.array(brightest)]
     return Folder(
-        stack.array(), labels if any(labelled) else None, training, labelled, classes, parts, dict(sorted(skipped.items())), found.told
+        stack.array(),
+        labels if any(labelled) else None,
+        training,
+        labelled,
+        classes or None,
+        parts,
+        dict(sorted(skipped.items())),
+        found.told,
     )
 
 
 def _arranged(folder, names, skipped):
     """Give the pictures and what their folders mean. Where that is in doubt, damaged pictures are left out first: they mean nothing."""
     with contextlib.suppress(DataError):
-        found = layout.arrange(names, _shown(folder))
+        found = layout.arrange(names, shorten(folder))
         if not found.told:
             return names, _with_missing(found, skipped)
     whole = []
@@ -105,8 +112,8 @@ def _arranged(folder, names, skipped):
         except Exception as error:
             skipped[name] = picture.why(error)
     if not whole:
-        raise DataError(f"{_shown(folder)} holds no picture that is read{_reason(skipped)}")
-    return whole, _with_missing(layout.arrange(whole, _shown(folder)), skipped)
+        raise DataError(f"{shorten(folder)} holds no picture that is read{_reason(skipped)}")
+    return whole, _with_missing(layout.arrange(whole, shorten(folder)), skipped)
 
 
 def _with_missing(found, skipped):
@@ -157,7 +164,7 @@ def _files(folder, skipped):
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             if not base:
-                raise DataError(f"{_shown(folder)} cannot be read ({error.strerror}): check its permissions") from None
+                raise DataError(f"{shorten(folder)} cannot be read ({error.strerror}): check its permissions") from None
             skipped[base] = f"a folder that cannot be read ({error.strerror})"
             continue
         entered = []
@@ -199,7 +206,7 @@ class _Stack:
         if pixels.shape[:2] != self._size:
             height, width = self._size
             raise DataError(
-                f"{_shown(self._folder)}: pictures must be of one size, found {height}x{width} ({self._first}) and "
+                f"{shorten(self._folder)}: pictures must be of one size, found {height}x{width} ({self._first}) and "
                 f"{pixels.shape[0]}x{pixels.shape[1]} ({name}): give size=({height}, {width}) to fit them to it"
             )
         if pixels.ndim == 3 and self._images.ndim == 3:
@@ -218,7 +225,7 @@ class _Stack:
     def _validate_limit(self):
         if (wanted := math.prod(self._shape())) > self._limit:
             raise DataError(
-                f"{_shown(self._folder)}: {self._most} pictures of {self._size[0]}x{self._size[1]} take {wanted:,} bytes, more than "
+                f"{shorten(self._folder)}: {self._most} pictures of {self._size[0]}x{self._size[1]} take {wanted:,} bytes, more than "
                 f"limit={self._limit:,}: give a smaller size, or a higher limit if you have the memory"
             )
 
@@ -233,5 +240,6 @@ def _reason(skipped):
     return ""
 
 
-def _shown(folder):
-    return "/".join(Path(folder).parts[-3:])
+def shorten(path: str | os.PathLike) -> str:
+    """Give the end of a path, for messages."""
+    return "/".join(Path(path).parts[-3:])

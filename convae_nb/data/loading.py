@@ -125,7 +125,7 @@ def load(
         raise DataError(
             f"colour and size are for folders of pictures, got {colour=} and {size=} with source={str(source)!r}: leave them out"
         )
-    label = _shown(path)
+    label = folder.shorten(path)
     if path is not _DIGITS:
         return Dataset(**_load_file(path, label, white, limit))
     if white is not None:
@@ -165,7 +165,7 @@ def _validate_options(colour, size, fit, white, limit):
 def _load_folder(path, **options):
     found = folder.read(path, **options)
     for message in found.told:
-        warnings.warn(f"{_shown(path)}: {message}", stacklevel=3)
+        warnings.warn(f"{folder.shorten(path)}: {message}", stacklevel=3)
     for array in (found.images, found.labels):
         if array is not None:
             array.setflags(write=False)
@@ -173,22 +173,18 @@ def _load_folder(path, **options):
     x_train, x_test = (found.images[part] for part in parts)
     y_train, y_test = (found.labels[part] if labelled else None for part, labelled in zip(parts, found.labelled, strict=True))
     for brightest in found.brightest:
-        _validate_brightness(_shown(path), options["white"], brightest, stacklevel=4)
+        _validate_brightness(folder.shorten(path), options["white"], brightest, stacklevel=4)
     return Dataset(x_train, y_train, x_test, y_test, found.classes, found.skipped)
 
 
 def _load_file(path, label, white, limit):
-    arrays, others = {}, []
+    others: list[str] = []
     cure = "save arrays of numbers, or labels with y.astype(str), by np.savez(…, x_train=…, y_train=…)"
     arrays = _read(path, label, limit, cure, "x_train", others=others)
     arrays = _validated(label, arrays, white)
     if others:
         warnings.warn(f"{label}: only {', '.join(_ORIGINAL)} are read, not {', '.join(others[:9])}", stacklevel=3)
     return arrays
-
-
-def _shown(path):
-    return "/".join(path.parts[-3:])
 
 
 def _validate_brightness(shown, white, brightest, stacklevel):

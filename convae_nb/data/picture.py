@@ -127,11 +127,11 @@ def decode(path: Path, *, colour: bool | None, size: tuple[int, int] | None, fit
             bits, stated = _samples(picture, header)
             tags = getattr(picture, "tag_v2", {})
             picture = _turned(picture)
-            full = 2**bits - 1
-            if picture.mode.startswith("I;16"):
-                stated = full if np.asarray(picture).max() > stated else stated  # then it is no statement about white
+            full, is_deep = 2**bits - 1, picture.mode.startswith("I;16")
+            if is_deep and np.asarray(picture).max() > stated:  # then it is no statement about white
+                stated = full
             white = stated if white is None else full if white == "full" else white
-            if picture.mode.startswith("I;16"):
+            if is_deep:
                 image = _scaled(picture, bits, white, is_inverted=tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
             else:
                 image = _eight_bits(picture, bits, white)
