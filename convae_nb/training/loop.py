@@ -121,9 +121,8 @@ def train(
     if kept < 1:
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
     steps = math.ceil(kept / recipe.batch_size)
-    total = math.ceil(recipe.epochs * steps)
     started = saved = time.perf_counter()
-    run = _Run(model, recipe, images[:kept], steps, total)
+    run = _Run(model, recipe, images[:kept], steps)
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
     seconds, resumed_from = 0.0, None
     folder = checkpoint_dir and checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images))
@@ -139,14 +138,14 @@ def train(
         progress_bar(total=math.ceil(recipe.epochs * kept), unit=" images", unit_scale=True, progress=progress) as bar,
     ):
         bar.update(run.done // steps * kept + run.done % steps * recipe.batch_size)
-        while run.done < total:
+        while run.done < run.total:
             epoch, step = divmod(run.done, steps)
             seen = run.advance(epoch, step)
             bar.set_description(f"epoch {epoch + 1} of {recipe.epochs}, loss {run.loss:.4f}", refresh=False)
             bar.update(seen - step * recipe.batch_size)
             if not math.isfinite(run.loss):
                 raise FloatingPointError(f"the loss is {run.loss} in epoch {epoch + 1}: lower learning_rate={recipe.learning_rate}")
-            finished = run.done == total
+            finished = run.done == run.total
             if seen == kept or finished:
                 history["loss"].append(run.loss)
                 if recipe.validation:
@@ -228,15 +227,16 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class _Run:
     """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
-    def __init__(self, model, recipe, images, steps, total):
-        self.model, self.recipe, self.count, self.steps, self._total = model, recipe, len(images), steps, total
+    def __init__(self, model, recipe, images, steps):
+        self.model, self.recipe, self.count, self.steps = model, recipe, len(images), steps
+        self.total = math.ceil(recipe.epochs * steps)
         rate = recipe.learning_rate
         if recipe.schedule == "one_cycle":
-            rate = OneCycle(rate, total)
+            rate = OneCycle(rate, self.total)
         decays = {"beta_1": recipe.beta_1, "beta_2": recipe.beta_2, "epsilon": recipe.epsilon}
         self.optimizer = {"adam": keras.optimizers.Adam, "muon": Muon}[recipe.optimizer](rate, **decays)
         self.optimizer.build(model.trainable_variables)
-        self._losses = tf.Variable(tf.zeros(total))
+        self._losses = tf.Variable(tf.zeros(self.total))
         self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._losses]
         self._run_steps = self._compile(tf.constant(images))
         self._order_of, self._chunk = None, 1
@@ -263,7 +263,7 @@ class _Run:
         if self._order_of != epoch:
             order = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count)
             self._order, self._order_of = tf.constant(order, tf.int32), epoch
-        last = min(step + self._chunk, self.steps, self._total - epoch * self.steps)
+        last = min(step + self._chunk, self.steps, self.total - epoch * self.steps)
         started = time.perf_counter()
         self._run_steps(self._order, step, last, epoch)
         # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.
