@@ -28,7 +28,6 @@ from convae_nb._base import processor
 ROUNDS = 5
 SECONDS = 4.0  # that a training loop is measured in a round
 STEPS = 5  # whose losses must agree
-SEEDS = range(5)  # of the trainings to quality
 INFERENCE_SECONDS = 1.0
 CHECKPOINT_SECONDS = 40.0
 
@@ -96,25 +95,27 @@ def starting_weights(filters):
 
 
 def time_to_quality():
-    """Trainings by the fast recipes, to their end, and an epoch of the original's loop before each."""
+    """Trainings by the recipes of the speed run and by the fast ones, and an epoch of the original's loop before each pair."""
     for task, (filters, _) in TASKS.items():
-        if f"fast_{task}" not in training.RECIPES:
-            yield f"time_to_quality_{task}", {}, [f"Left out: there is no recipe `fast_{task}`."]
+        recipes = {kind: f"{kind}_{task}" for kind in ratios.KINDS}
+        if missing := [name for name in recipes.values() if name not in training.RECIPES]:
+            yield f"time_to_quality_{task}", {}, [f"Left out: there is no recipe `{missing[0]}`."]
             continue
+        recorded = [reference.record(name)["test"]["loss"] for name in reference.NAMES if name.startswith(f"original_{task}/")]
         rounds = []
         with starting_weights(filters) as weights:
-            for seed in SEEDS:
+            for seed in range(len(recorded)):  # as many as the original was trained with
                 print(f"time to quality, {task}: seed {seed}", flush=True)
                 with Worker("original.py", task, weights) as worker:
                     worker.ask("run", {})  # one step
-                    original = {"original_start": worker.age, "epoch": worker.ask("run", {"count": 60_000})}
-                with Worker("recipe.py", task, f"fast_{task}", str(seed)) as worker:
-                    fast = {"fast": worker.ask("train"), "fast_with_start": worker.age, "loss": worker.ask("test_loss")}
-                rounds.append(original | fast)
+                    rounds.append({"original_start": worker.age, "epoch": worker.ask("run", {"count": 60_000})})
+                for kind, recipe in recipes.items():
+                    with Worker("recipe.py", task, recipe, str(seed)) as worker:
+                        trained = {"reading": worker.ask("train"), "with_start": worker.age, "loss": worker.ask("test_loss")}
+                    rounds[-1][kind] = trained
         epochs = training.RECIPES[f"original_{task}"].epochs
-        recorded = [reference.record(name)["test"]["loss"] for name in reference.NAMES if name.startswith(f"original_{task}/")]
         measured = ratios.over_original(task, rounds, epochs, recorded)
-        memory = [each["fast"]["peak_memory"] for each in rounds]
+        memory = [each["fast"]["reading"]["peak_memory"] for each in rounds]
         if task == "denoiser" and all(memory):
             measured["peak_memory_mb"] = (memory, "MB")
         yield f"time_to_quality_{task}", measured, []

@@ -1,8 +1,8 @@
 """What the benchmark and its worker processes share: the task that all peers compute, and how a worker is asked.
 
 Each peer runs in a process of its own. It reads requests from standard input, one JSON object a line, and answers each with one line of
-JSON; while others are measured it waits there, compiled and idle. Nothing but NumPy and `convae_nb.data` is imported, so that the
-environment of PyTorch can import this, too.
+JSON; while others are measured it waits there, compiled and idle. Nothing but NumPy is imported, so that the environment of PyTorch can
+import this, too.
 """
 
 import contextlib
@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-from convae_nb import data
 
 ROOT = Path(__file__).parent.parent
 BATCH = 200  # the original's, as are learning rate and Adam's epsilon
@@ -39,7 +37,8 @@ TASKS = {"basic": Task((16, 8, 8), 0.0), "denoiser": Task((32, 32, 16), 0.5)}
 
 def images():
     """Give the training digits, float32 (60000, 28, 28, 1) in [0, 1]."""
-    return data.as_images(data.load().x_train)
+    with np.load(ROOT / "convae_nb" / "data" / "mnist.npz") as stored:
+        return stored["x_train"][..., None].astype("float32") / 255
 
 
 def order(epoch):

@@ -10,6 +10,8 @@ from protocol import MATRIX_SIDE
 # Of the losses of the same steps. Rounding makes them differ by some 1e-7. PyTorch's Adam adds epsilon to a root that it has corrected,
 # TensorFlow's to the root as it is, by a factor of 30 in the first step: that shows as 1e-4. Another batch shows as more than 1e-3.
 TOLERANCE = 1e-3
+# Recipes that are set against the original's, and how the names of their ratios end.
+KINDS = {"speedrun": "", "fast": "_fast"}
 FEWEST_CORES = 1.5  # of `Model.fit`, which sometimes runs on one and halves
 
 
@@ -123,15 +125,16 @@ def training_work(table):
 
 
 def over_original(task, rounds, epochs, recorded):
-    """Set a fast recipe's trainings against the time of the original's.
+    """Set the trainings by the recipes of the speed run, and by the fast ones, against the time of the original's.
 
     Parameters
     ----------
     task : str
         "basic" or "denoiser".
     rounds : list of dict
-        "original_start": seconds from the start of the process to its first step's end; "epoch": the reading of an epoch; "fast": the
-        reading of a training; "fast_with_start": seconds from the start of that process to the trained model; "loss": its test loss.
+        "original_start": seconds from the start of the process to its first step's end; "epoch": the reading of an epoch; and by each
+        of `KINDS`, "reading": that of a training; "with_start": seconds from the start of that process to the trained model; "loss": its
+        test loss.
     epochs : int
         Of the original's recipe.
     recorded : list of float
@@ -140,21 +143,26 @@ def over_original(task, rounds, epochs, recorded):
     Returns
     -------
     dict
-        Repeats.
+        Repeats. The ratios' names end in "_fast" for the fast recipes.
     """
-    start, fast_with_start, losses = (np.array([each[name] for each in rounds]) for name in ("original_start", "fast_with_start", "loss"))
-    epoch, fast = (np.array([each[name]["seconds"] for each in rounds]) for name in ("epoch", "fast"))
+    start, epoch = np.array([[each["original_start"], each["epoch"]["seconds"]] for each in rounds]).T
     original = epochs * epoch
-    return {
-        f"time_to_quality_ratio_{task}": (original / fast, "ratio"),
-        f"time_to_quality_ratio_{task}_with_start": ((start + original) / fast_with_start, "ratio"),
-        f"train_seconds_fast_{task}": (fast, "seconds"),
-        f"train_seconds_fast_{task}_with_start": (fast_with_start, "seconds"),
+    measured = {}
+    for kind, suffix in KINDS.items():
+        trained = [each[kind] for each in rounds]
+        seconds, with_start = np.array([[each["reading"]["seconds"], each["with_start"]] for each in trained]).T
+        measured |= {
+            f"time_to_quality_ratio_{task}{suffix}": (original / seconds, "ratio"),
+            f"time_to_quality_ratio_{task}_with_start{suffix}": ((start + original) / with_start, "ratio"),
+            f"train_seconds_{kind}_{task}": (seconds, "seconds"),
+            f"train_seconds_{kind}_{task}_with_start": (with_start, "seconds"),
+            f"cores_{kind}_{task}": ([cores(each["reading"]) for each in trained], "cores"),
+            f"test_loss_{kind}_{task}": ([each["loss"] for each in trained], "nats a pixel"),
+        }
+    return measured | {
         f"train_seconds_original_{task}": (original, "seconds"),
         f"train_seconds_original_{task}_with_start": (start + original, "seconds"),
         f"epoch_seconds_original_{task}": (epoch, "seconds"),
-        f"cores_fast_{task}": ([cores(each["fast"]) for each in rounds], "cores"),
         f"cores_original_{task}": ([cores(each["epoch"]) for each in rounds], "cores"),
-        f"test_loss_fast_{task}": (losses, "nats a pixel"),
         f"test_loss_original_{task}": (recorded, "nats a pixel"),
     }

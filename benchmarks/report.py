@@ -44,17 +44,18 @@ SECTIONS = {
     ),
     "time_to_quality_basic": Section(
         "Time to quality, basic model",
-        "How long the original's recipe takes, over how long `fast_basic` takes. Five seeds are trained by the fast recipe, in the "
-        "precision that it names, on all digits, each in a fresh process; before each, an epoch of the original's loop over a session is "
-        "measured in another, and taken times the epochs of its recipe. `with_start` is from the start of the process to the trained "
-        "model, imports, data and compilation included. The original's test losses are those of its reference runs.",
-        r".*_(fast|original)_basic(_with_start)?|time_to_quality_ratio_basic.*",
+        "How long the original's recipe takes, over how long `speedrun_basic` takes, and under `_fast` over how long `fast_basic` takes. "
+        "As many seeds as the original has reference runs are trained by both recipes, in the precision that they name, on all digits, "
+        "each in a fresh process; before each pair, an epoch of the original's loop over a session is measured in another, and taken "
+        "times the epochs of its recipe. `with_start` is from the start of the process to the trained model, imports, data and "
+        "compilation included. The original's test losses are those of its reference runs.",
+        r".*_(speedrun|fast|original)_basic(_with_start)?|time_to_quality_ratio_basic.*",
     ),
     "time_to_quality_denoiser": Section(
         "Time to quality, denoiser",
-        "The same for `fast_denoiser`. Test losses are with gaussian noise of level 0.5 going in. `peak_memory_mb` is the most memory "
-        "that a training by `fast_denoiser` holds.",
-        r".*_(fast|original)_denoiser(_with_start)?|time_to_quality_ratio_denoiser.*|peak_memory_mb",
+        "The same for `speedrun_denoiser` and `fast_denoiser`. Test losses are with gaussian noise of level 0.5 going in. "
+        "`peak_memory_mb` is the most memory that a training by `fast_denoiser` holds.",
+        r".*_(speedrun|fast|original)_denoiser(_with_start)?|time_to_quality_ratio_denoiser.*|peak_memory_mb",
     ),
     "inference": Section(
         "Inference",

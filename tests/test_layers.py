@@ -146,3 +146,57 @@ def test_config_round_trip_keeps_the_target_and_the_starting_weights(kind):
     for one in (layer, again):
         one.build((None, 4, 4, 2))
     np.testing.assert_array_equal(again.kernel, layer.kernel)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5])
+def test_a_convolution_to_a_single_map_has_the_function_and_the_gradients_of_kerass_own(kernel_size):
+    rng = np.random.default_rng(0)
+    inputs = tf.constant(rng.normal(size=(3, 7, 5, 4)), tf.float32)
+    drawn = keras.initializers.RandomNormal(seed=1)
+    layer = layers.SingleMapConv2D(kernel_size, activation="tanh", kernel_initializer=drawn, bias_initializer=drawn)
+    convolution = keras.layers.Conv2D(1, kernel_size, padding="same", activation="tanh")
+    layer(inputs), convolution(inputs)
+    convolution.set_weights(layer.get_weights())
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(inputs)
+        outputs, expected = layer(inputs), convolution(inputs)
+        got, wanted = outputs**2, expected**2
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-6)
+    pairs = zip(
+        [inputs, *(weight.value for weight in layer.weights)], [inputs, *(weight.value for weight in convolution.weights)], strict=True
+    )
+    for ours, theirs in pairs:
+        gradient = tape.gradient(wanted, theirs).numpy()
+        # The single number of the bias is the sum of a hundred that cancel each other.
+        np.testing.assert_allclose(
+            tape.gradient(got, ours), gradient, rtol=0, atol=(2e-6 if gradient.size > 1 else 1e-5) * np.abs(gradient).max()
+        )
+
+
+def test_in_bfloat16_the_products_to_a_single_map_are_summed_in_float32():
+    inputs = np.random.default_rng(0).normal(size=(20, 9, 9, 32)).astype("float32")
+    exact = layers.SingleMapConv2D(kernel_initializer=keras.initializers.GlorotUniform(seed=1))
+    rounded = layers.SingleMapConv2D(dtype="mixed_bfloat16")
+    expected = exact(inputs).numpy()
+    rounded.build(inputs.shape)
+    rounded.set_weights(exact.get_weights())
+    outputs = rounded(inputs)
+    assert outputs.dtype == tf.bfloat16
+    # Rounded to 8 bits once a product, and once at the end: sums in bfloat16 are off by 0.009.
+    assert np.std(tf.cast(outputs, tf.float32) - expected) / np.std(expected) < 0.004
+
+
+def test_a_convolution_to_a_single_map_is_configured_as_kerass_own():
+    options = {"kernel_regularizer": keras.regularizers.L2(0.5), "kernel_constraint": "non_neg", "use_bias": False}
+    layer = layers.SingleMapConv2D(5, activation="relu", kernel_initializer=keras.initializers.GlorotUniform(seed=1), **options)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert (type(again), again.filters, again.kernel_size, again.activation.__name__) == (layers.SingleMapConv2D, 1, (5, 5), "relu")
+    for one in (layer, again):
+        one(np.ones((1, 6, 6, 2), "float32"))
+        assert [tuple(weight.shape) for weight in one.weights] == [(5, 5, 2, 1)]
+        np.testing.assert_allclose(one.losses, [0.5 * np.sum(one.kernel.numpy() ** 2)], rtol=1e-6)
+    np.testing.assert_array_equal(again.kernel, layer.kernel)
+    images = keras.Input((None, 7, 2))
+    whole = keras.Model(images, layer(images))
+    assert whole.output_shape == (None, None, 7, 1)
+    np.testing.assert_allclose(whole.predict(np.ones((1, 6, 7, 2)), verbose=0), layer(np.ones((1, 6, 7, 2), "float32")), rtol=1e-6)

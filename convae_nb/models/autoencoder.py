@@ -14,6 +14,7 @@ from convae_nb import data
 from convae_nb._base.suggestions import did_you_mean
 from convae_nb._base.tensorflow import keras, tf
 from convae_nb._base.validate import is_whole_number
+from convae_nb.models import layers
 from convae_nb.models.ways_up import DECODERS, SAME
 
 
@@ -95,11 +96,17 @@ def build_autoencoder(
         settings = options("logits", None) if bare else options(f"up{i}")
         maps = DECODERS[decoder](maps, image_shape[2] if bare else depth, kernel_size, size, **settings)
     if output_convolution:
-        maps = keras.layers.Conv2D(image_shape[2], kernel_size, **SAME, **options("logits", None))(maps)
+        maps = _to_logits(image_shape[2], kernel_size, **options("logits", None))(maps)
     decoder_model = keras.Model(code, maps, name="decoder")
 
     images = keras.Input(image_shape, name="images", dtype="float32")
     return keras.Model(images, decoder_model(encoder(images)), name="autoencoder")
+
+
+def _to_logits(channels, kernel_size, **options):
+    if channels == 1:
+        return layers.SingleMapConv2D(kernel_size, **options)
+    return keras.layers.Conv2D(channels, kernel_size, **SAME, **options)
 
 
 def _validate(filters, decoder, image_shape, kernel_size, seed):

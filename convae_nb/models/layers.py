@@ -1,4 +1,4 @@
-"""The upsampling layers that Keras lacks: nearest-neighbour resize and convolution in one, and sub-pixel convolution.
+"""The layers that Keras lacks: nearest-neighbour resize and convolution in one, sub-pixel convolution, and a fast one to a single map.
 
 Feature maps are float32 ``(batch, height, width, channels)``, whatever the user's ``keras.json`` says. Keras knows these layers in a
 saved model once this module is imported.
@@ -13,19 +13,25 @@ from convae_nb._base.tensorflow import keras, tf
 _FIXED = {"strides": 1, "padding": "same", "data_format": "channels_last", "dilation_rate": 1, "groups": 1}
 
 
-class _DoublingConv2D(keras.layers.Conv2D):
-    """What the layers share: the size that comes out, the bias and activation at its end, and the configuration."""
+class _SameConv2D(keras.layers.Conv2D):
+    """What the layers share: stride 1 and zero padding, the bias and activation at their end, and the configuration."""
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int = 3,
-        *,
-        target_size: tuple[int, int] | None = None,
-        activation: str | Callable | None = None,
-        **options: Any,
-    ):
+    def __init__(self, filters: int, kernel_size: int = 3, *, activation: str | Callable | None = None, **options: Any):
         super().__init__(filters, kernel_size, activation=activation, **_FIXED, **({"dtype": "float32"} | options))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        outputs = self._convolve(inputs)
+        return self.activation(tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: value for name, value in super().get_config().items() if name not in _FIXED}
+
+
+class _DoublingConv2D(_SameConv2D):
+    """What the layers that double the size share: the size that comes out."""
+
+    def __init__(self, filters: int, kernel_size: int = 3, *, target_size: tuple[int, int] | None = None, **options: Any):
+        super().__init__(filters, kernel_size, **options)
         self.target_size = None if target_size is None else tuple(target_size)
 
     def _output_size(self, input_size):
@@ -40,13 +46,11 @@ class _DoublingConv2D(keras.layers.Conv2D):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], *self._output_size(input_shape[1:3]), self.filters)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        outputs = self._upsample(inputs, *self._output_size(inputs.shape[1:3]))
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
+    def _convolve(self, inputs):
+        return self._upsample(inputs, *self._output_size(inputs.shape[1:3]))
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config() | {"target_size": self.target_size}
-        return {name: value for name, value in config.items() if name not in _FIXED}
+        return super().get_config() | {"target_size": self.target_size}
 
 
 @keras.saving.register_keras_serializable(package="convae_nb")
@@ -102,7 +106,8 @@ class UpsampleConv2D(_DoublingConv2D):
                 padding = [[0, 0], *([size // 2, (size - 1) // 2] for size in self.kernel_size), [0, 0]]
             shape = (tf.shape(inputs)[0], height, width, self.filters)
             return tf.nn.conv2d_transpose(inputs, _tied(self.kernel), shape, 2, padding)
-        resized = tf.repeat(tf.repeat(inputs, 2, axis=1), 2, axis=2)[:, :height, :width]
+        resized = tf.repeat(tf.repeat(inputs, 2, axis=1), 2, axis=2)
+        resized = tf.slice(resized, (0, 0, 0, 0), (-1, height, width, -1))  # whose gradient is faster than that of brackets
         return tf.nn.conv2d(resized, self.kernel, 1, "SAME")
 
 
@@ -169,10 +174,74 @@ class SubpixelConv2D(_DoublingConv2D):
         return tf.nn.depth_to_space(phases, 2)[:, :height, :width]
 
 
+@keras.saving.register_keras_serializable(package="convae_nb")
+class SingleMapConv2D(_SameConv2D):
+    """Convolve ('same', stride 1) to a single map, by matrix products.
+
+    Libraries compute a convolution over its output maps, eight or sixteen at a time; of a single one they waste the rest. Here the
+    kernel's taps stand in for them [1]_: a matrix product gives each pixel's products with every tap, and these are shifted and summed.
+    The gradient of the kernel is a product of the same shifts with the input. Weights and function are those of ``Conv2D(1, …)``.
+
+    Parameters
+    ----------
+    kernel_size : int
+        Side of the square kernel.
+    activation : str or callable, optional
+        As in ``keras.layers.Conv2D``.
+    **options
+        As in `UpsampleConv2D`.
+
+    References
+    ----------
+    .. [1] A. Vasudevan et al., "Parallel Multi Channel Convolution using General Matrix Multiplication", 2017, arXiv:1704.04428
+       ("kernel to row").
+
+    Examples
+    --------
+    >>> layer = SingleMapConv2D(3, kernel_initializer="ones")
+    >>> layer(tf.ones((1, 2, 3, 5)))[0, :, :, 0].numpy()
+    array([[20., 30., 20.],
+           [20., 30., 20.]], dtype=float32)
+    """
+
+    def __init__(self, kernel_size: int = 3, **options: Any):
+        super().__init__(1, kernel_size, **options)
+
+    def _convolve(self, inputs):
+        return tf.cast(_to_one_map(inputs, tf.cast(self.kernel, inputs.dtype)), inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: value for name, value in super().get_config().items() if name != "filters"}
+
+
+@tf.custom_gradient
+def _to_one_map(maps, kernel):
+    (_, height, width, channels), (rows, columns) = keras.ops.shape(maps), kernel.shape[:2]
+    before, after = ((rows - 1) // 2, (columns - 1) // 2), (rows // 2, columns // 2)
+    # Where each tap reaches, in a map with that padding.
+    reaches = [(slice(i, i + height), slice(j, j + width)) for i in range(rows) for j in range(columns)]
+
+    products = tf.matmul(tf.reshape(maps, (-1, channels)), tf.reshape(kernel, (-1, channels)), transpose_b=True)
+    products = tf.reshape(tf.cast(products, tf.float32), (-1, height, width, len(reaches)))  # summed in float32, as in any convolution
+    padded = tf.pad(products, ((0, 0), *zip(before, after, strict=True), (0, 0)))
+    convolved = tf.add_n([padded[:, i, j, tap] for tap, (i, j) in enumerate(reaches)])[..., None]
+
+    def gradient(upstream):
+        upstream = tf.cast(upstream, maps.dtype)
+        padded = tf.pad(upstream[..., 0], ((0, 0), *zip(after, before, strict=True)))
+        shifted = tf.stack([padded[:, i, j] for i, j in reversed(reaches)], axis=1)
+        shifted = tf.reshape(shifted, (-1, len(reaches), height * width))
+        of_kernel = tf.reduce_sum(shifted @ tf.reshape(maps, (-1, height * width, channels)), axis=0)
+        return tf.nn.conv2d_transpose(upstream, kernel, tf.shape(maps), 1, "SAME"), tf.reshape(of_kernel, kernel.shape)
+
+    return convolved, gradient
+
+
 def _tied(kernel):
     """Convolve a kernel (k, k, in, out) with a 2x2 box into a transposed convolution's, (k + 1, k + 1, out, in)."""
+    # A transposed convolution runs its kernel the other way round than a convolution.
+    kernel = tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))
     for axis in (0, 1):
         before, after = ([[width, 1 - width] if i == axis else [0, 0] for i in range(4)] for width in (1, 0))
         kernel = tf.pad(kernel, before) + tf.pad(kernel, after)
-    # A transposed convolution runs its kernel the other way round than a convolution.
-    return tf.transpose(tf.reverse(kernel, [0, 1]), (0, 1, 3, 2))
+    return kernel
