@@ -227,7 +227,7 @@ def test_a_file_with_other_arrays_is_refused(own_file, changes, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("cifar10", r"source='cifar10' is not known: give \"mnist\", the path of a \.npz file, or that of a folder of pictures"),
+        ("cifar10", r"source='cifar10' is not known: give \"mnist\", the path of a \.npz or \.npy file, or that of a folder of pictures"),
         (3, "source='3' is not known"),
         ("", "source='' is not known"),
         (None, "source='None' is not known"),
@@ -448,15 +448,100 @@ def test_an_archive_bomb_is_refused_before_it_is_unpacked(tmp_path):
 
 
 def test_arrays_count_together_against_the_limit(own_file):
-    path = own_file()
+    path = own_file(x_test=np.asfortranarray(pictures(4)))  # which cannot stay on the disk
     with zipfile.ZipFile(path) as archive:
         sizes = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
     assert sizes["x_train"] == 128 + 6 * 5 * 7  # NumPy's header, and a byte a pixel
     together = sum(sizes.values())
     np.testing.assert_array_equal(data.load(path, limit=together).x_train, pictures(6))
-    message = rf"own\.npz: with y_test, its arrays take {together} bytes, more than limit={together - 1}"
+    message = rf"own\.npz: with x_test, its arrays take {together} bytes, more than limit={together - 1}"
     with pytest.raises(data.DataError, match=message):
         data.load(path, limit=together - 1)
+
+
+def test_images_beyond_the_limit_stay_on_the_disk(own_file):
+    path, whole = own_file(), data.load(own_file())
+    mapped = data.load(path, limit=500)  # the labels have 176 and 160 bytes
+    for name in ("x_train", "x_test"):
+        assert isinstance(getattr(mapped, name), np.memmap)
+        assert not getattr(mapped, name).flags.writeable
+        np.testing.assert_array_equal(getattr(mapped, name), getattr(whole, name))
+    np.testing.assert_array_equal(mapped.y_train, whole.y_train)
+    assert not isinstance(mapped.y_train, np.memmap)
+    content = path.read_bytes()
+    at = content.index(pictures(6).tobytes()) + 40
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    with pytest.raises(data.DataError, match=r"own\.npz: x_train cannot be read, found BadZipFile \(Bad CRC-32"):
+        data.load(path, limit=500)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        (
+            {"x_train": pictures(6).astype("float32") / 255},
+            {},
+            "or save it as uint8 with np.savez, uncompressed: then it may stay on the disk",
+        ),
+        ({"x_train": np.asfortranarray(pictures(6))}, {}, "or save it as uint8 with np.savez"),
+        ({}, {"white": 300}, "x_train is beyond the limit and stays on the disk, where white must be 255, got white=300: save it so"),
+    ],
+)
+def test_what_cannot_stay_on_the_disk_as_it_is_is_refused_beyond_the_limit(own_file, changes, options, message):
+    with pytest.raises(data.DataError, match=message):
+        data.load(own_file(**changes), limit=500, **options)
+
+
+def test_what_is_compressed_is_refused_beyond_the_limit(tmp_path):
+    np.savez_compressed(tmp_path / "own.npz", x_train=pictures(6))
+    with pytest.raises(
+        data.DataError, match=r"more than limit=300: give a higher limit .* or save it as uint8 with np.savez, uncompressed"
+    ):
+        data.load(tmp_path / "own.npz", limit=300)
+
+
+def test_images_on_the_disk_are_split_without_taking_them_into_memory(own_file):
+    path = own_file(x_train=pictures(11), y_train=np.arange(11), x_test=None, y_test=None)
+    with pytest.warns(UserWarning, match=r"own\.npz: without x_test, and too large to be in memory, the last fifth is kept to test with"):
+        found = data.load(path, limit=300)
+    assert isinstance(found.x_train, np.memmap)
+    np.testing.assert_array_equal(found.x_test, pictures(11)[-2:])
+    assert found.y_train.tolist() == list(range(9))
+
+
+def test_an_npy_file_is_the_training_images(tmp_path):
+    np.save(tmp_path / "own.npy", pictures(11))
+    np.savez(tmp_path / "own.npz", x_train=pictures(11))
+    found, expected = data.load(tmp_path / "own.npy"), data.load(tmp_path / "own.npz")
+    np.testing.assert_array_equal(found.x_train, expected.x_train)
+    np.testing.assert_array_equal(found.x_test, expected.x_test)
+    with pytest.warns(UserWarning, match="the last fifth is kept"):
+        mapped = data.load(tmp_path / "own.npy", limit=300)
+    assert isinstance(mapped.x_train, np.memmap)
+    np.testing.assert_array_equal(mapped.x_train, pictures(11)[:-2])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"own\.npy is not there: check the path"),
+        (b"", r"own\.npy cannot be read, found ValueError \(EOF"),
+        (
+            member((2, 5, 7), bytes(69)),
+            r"own\.npy cannot be read, found ValueError \(uint8 \(2, 5, 7\) would take 70 bytes, and 69 are there",
+        ),
+        (
+            member((2, 5, 7), bytes(560), "<f8"),
+            r"own\.npy takes 688 bytes, more than limit=300: give a higher limit if you have the memory",
+        ),
+        (member((2, 5, 7), bytes(560), "|O"), "Object arrays cannot be loaded, since that runs code"),
+    ],
+)
+def test_an_npy_file_that_is_none_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "own.npy").write_bytes(content)
+    with pytest.raises(data.DataError, match=message):
+        data.load(tmp_path / "own.npy", limit=300)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

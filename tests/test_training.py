@@ -222,6 +222,16 @@ def test_images_held_out_are_the_last_and_are_not_trained_on(dataset):
     assert expected.history["validation_loss"] == []
 
 
+def test_images_on_the_disk_train_to_the_same_bits(dataset, tmp_path):
+    np.savez(tmp_path / "digits.npz", x_train=dataset.x_train, x_test=dataset.x_test)
+    mapped = data.load(tmp_path / "digits.npz", limit=1000)
+    assert isinstance(mapped.x_train, np.memmap)
+    results = [trained(images, start_at_mean=True, validation=100) for images in (dataset, mapped)]
+    for one, other in zip(*(model.get_weights() for model, _ in results), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert results[0][1].history == results[1][1].history
+
+
 def test_floats_in_0_to_1_train_as_the_bytes_do(dataset):
     floats = dataclasses.replace(dataset, x_train=data.as_images(dataset.x_train))
     assert_alike(trained(floats)[0].get_weights(), trained(dataset)[0].get_weights())

@@ -1,4 +1,4 @@
-"""Load a dataset: the digits of MNIST, a .npz file of one's own, or a folder of pictures; validate what comes in.
+"""Load a dataset: the digits of MNIST, a .npz or .npy file of one's own, or a folder of pictures; validate what comes in.
 
 The digits ship with the package: nothing is downloaded.
 """
@@ -22,6 +22,9 @@ from convae_nb.errors import DataError
 
 _DIGITS = Path(__file__).with_name("mnist.npz")
 _RESTORE = "the package's own digits are damaged: install it again, or git checkout convae_nb/data/mnist.npz"
+
+_SAVE = "save arrays of numbers, or labels with y.astype(str), by np.savez(…, x_train=…, y_train=…)"
+_SAVE_ONE = "save an array of numbers by np.save"
 
 _HALF = 128  # of 255
 
@@ -50,8 +53,9 @@ def load(
     ----------
     source : str or path
         "mnist" for the 70,000 digits that come with the package, each array verified against the original distribution; the path
-        of a .npz file in the layout of Keras's datasets: ``x_train``, and perhaps ``x_test``, ``y_train`` and ``y_test``; or the
-        path of a folder of PNG, JPEG, BMP, GIF, TIFF and WebP files, told by their content, not by their names. ``~`` is your home.
+        of a .npz file in the layout of Keras's datasets: ``x_train``, and perhaps ``x_test``, ``y_train`` and ``y_test``; of a .npy
+        file, which is ``x_train`` alone; or the path of a folder of PNG, JPEG, BMP, GIF, TIFF and WebP files, told by their content,
+        not by their names. ``~`` is your home.
     colour : bool, optional
         Whether a folder is read in colour. None looks at the pixels: grey if red, green and blue are the same in all pictures.
     size : int or (int, int), optional
@@ -64,7 +68,8 @@ def load(
         largest that 8 or 16 bits hold, and 1 for floats. None is the same for pictures (or what a TIFF file says of itself), uint8, bool
         and floats. Unless it is "full", it is refused if no pixel of a part is half as bright: then it is hardly true.
     limit : int
-        Bytes that all arrays may take in memory, uncompressed; what is larger is refused before memory is taken.
+        Bytes that all arrays may take in memory, uncompressed. What is larger is refused before memory is taken, but for images of
+        uint8 as ``np.savez`` and ``np.save`` write them: they stay on the disk, and `training.train` reads them by the batch.
     progress : bool
         Show a bar while a folder is read, once that takes more than two seconds.
 
@@ -119,7 +124,7 @@ def load(
     path = _DIGITS if isinstance(source, str) and source == "mnist" else expand(source)
     if os.path.isdir(path):  # False, where Path's own raises for a name that is too long
         return _load_folder(path, colour=colour, size=size, fit=fit, white=white, limit=limit, progress=progress)
-    if path.suffix.lower() != ".npz":
+    if path.suffix.lower() not in (".npz", ".npy"):
         raise _unknown(source)
     if (colour, size) != (None, None):
         raise DataError(
@@ -142,7 +147,7 @@ def expand(source: str | os.PathLike) -> Path:
 
 
 def _unknown(source):
-    return DataError(f'source={str(source)!r} is not known: give "mnist", the path of a .npz file, or that of a folder of pictures')
+    return DataError(f'source={str(source)!r} is not known: give "mnist", the path of a .npz or .npy file, or that of a folder of pictures')
 
 
 def _validate_options(colour, size, fit, white, limit):
@@ -179,8 +184,10 @@ def _load_folder(path, **options):
 
 def _load_file(path, label, white, limit):
     others: list[str] = []
-    cure = "save arrays of numbers, or labels with y.astype(str), by np.savez(…, x_train=…, y_train=…)"
-    arrays = _read(path, label, limit, cure, "x_train", others=others)
+    if path.suffix.lower() == ".npy":
+        arrays = dict.fromkeys(_ORIGINAL) | {"x_train": archive.read_array(_there(path, label), label=label, limit=limit, cure=_SAVE_ONE)}
+    else:
+        arrays = _read(path, label, limit, _SAVE, "x_train", others=others)
     arrays = _validated(label, arrays, white)
     if others:
         warnings.warn(f"{label}: only {', '.join(_ORIGINAL)} are read, not {', '.join(others[:9])}", stacklevel=3)
@@ -202,16 +209,20 @@ def _validate_brightness(shown, white, brightest, stacklevel):
         warnings.warn(f"{shown}: {dark} of {len(brightest)} pictures have no pixel half as bright as white", stacklevel=stacklevel)
 
 
-def _read(path, label, limit, cure, *needed, others=None) -> dict[str, Any]:
+def _there(path, label):
     if not os.path.isfile(path):
         raise DataError(f"{label} is not there: {_RESTORE if path == _DIGITS else f'check the path, {str(path)!r}'}")
+    return path
 
+
+def _read(path, label, limit, cure, *needed, others=None) -> dict[str, Any]:
     def wanted(name):
         if name not in _ORIGINAL and others is not None:
             others.append(name)
         return name in _ORIGINAL
 
-    found = archive.read_arrays(path, label=label, wanted=wanted, needed=needed, limit=limit, cure=cure)
+    options: dict[str, Any] = {"wanted": wanted, "needed": needed, "mapped": lambda name: name.startswith("x_")}
+    found = archive.read_arrays(_there(path, label), label=label, **options, limit=limit, cure=cure)
     return {name: found.get(name) for name in _ORIGINAL}
 
 
@@ -226,6 +237,8 @@ def _validated(file, arrays, white):
             continue
         validate_shape(images.shape, f"{file}: {x}")
         highest = _validate_white(images, f"{file}: {x}", white)
+        if isinstance(images, np.memmap) and highest != 255:
+            raise DataError(f"{file}: {x} is beyond the limit and stays on the disk, where white must be 255, got {white=}: save it so")
         if images.dtype not in (np.uint8, np.bool_):
             rounded.append(x)
         arrays[x] = _eight_bits(images, highest)
@@ -249,11 +262,16 @@ def _validated(file, arrays, white):
     if arrays["x_test"] is None:
         if len(arrays["x_train"]) < 2:
             raise DataError(f"{file} must hold an image to train on and one to test with, found one in all: add some")
-        tested = split.in_test(split.keys(map(str, range(len(arrays["x_train"])))))
+        count = len(arrays["x_train"])
+        tested = split.in_test(split.keys(map(str, range(count))))
+        training: Any = ~tested
+        if isinstance(arrays["x_train"], np.memmap):  # which a piece of stays one, and what is picked does not
+            training, tested = slice(count - count // 5), slice(count - count // 5, None)
+            warnings.warn(f"{file}: without x_test, and too large to be in memory, the last fifth is kept to test with", stacklevel=4)
         for kind in "xy":
             array = arrays[f"{kind}_train"]
             if array is not None:
-                arrays[f"{kind}_train"], arrays[f"{kind}_test"] = array[~tested], array[tested]
+                arrays[f"{kind}_train"], arrays[f"{kind}_test"] = array[training], array[tested]
     for array in arrays.values():
         if array is not None:
             array.setflags(write=False)

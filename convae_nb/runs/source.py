@@ -19,7 +19,7 @@ def absolute(source: str) -> str:
         return source
     path = loading.expand(source)
     if not source or not (os.path.isfile(path) or os.path.isdir(path)):
-        expected = "mnist, the path of a .npz file or that of a folder of pictures"
+        expected = "mnist, the path of a .npz or .npy file or that of a folder of pictures"
         raise RefusedError(f"source must be {expected}, got {source!r}: no such file or folder")
     return str(path.absolute())
 
@@ -57,7 +57,7 @@ def pack(source: str) -> bytes:
             for name in _names(source):
                 archive.add(Path(source, name), f"source/{name}", recursive=False)
         else:
-            archive.add(source, "source.npz")
+            archive.add(source, f"source{Path(source).suffix}")
     return buffer.getvalue()
 
 

@@ -1,6 +1,6 @@
 """One training run: a model, a dataset and a recipe in; the trained model, its history and the seconds out.
 
-The loop is one compiled graph over images that stay in memory, as uint8: no Python between two steps. It minimises the mean
+The loop is one compiled graph, which a quarter of a second's images go into as uint8: no Python between two steps. It minimises the mean
 sigmoid cross-entropy between logits and clean images with Adam, as Udacity's tutorial of 2018 does. A run with a checkpoint folder
 survives the end of its process, and goes on to the same bits.
 """
@@ -228,7 +228,7 @@ class _Run:
     """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
     def __init__(self, model, recipe, images, steps):
-        self.model, self.recipe, self.count, self.steps = model, recipe, len(images), steps
+        self.model, self.recipe, self._images, self.count, self.steps = model, recipe, images, len(images), steps
         self.total = math.ceil(recipe.epochs * steps)
         rate = recipe.learning_rate
         if recipe.schedule == "one_cycle":
@@ -238,7 +238,7 @@ class _Run:
         self.optimizer.build(model.trainable_variables)
         self._losses = tf.Variable(tf.zeros(self.total))
         self.variables = [*(variable.value for variable in [*model.variables, *self.optimizer.variables]), self._losses]
-        self._run_steps = self._compile(tf.constant(images))
+        self._run_steps = self._compile()
         self._order_of, self._chunk = None, 1
 
     @property
@@ -261,27 +261,27 @@ class _Run:
     def advance(self, epoch, step):
         """Take a quarter of a second of steps, as the epoch has them; return how many of its images have been seen then."""
         if self._order_of != epoch:
-            order = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count)
-            self._order, self._order_of = tf.constant(order, tf.int32), epoch
+            self._order, self._order_of = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count), epoch
         last = min(step + self._chunk, self.steps, self.total - epoch * self.steps)
         started = time.perf_counter()
-        self._run_steps(self._order, step, last, epoch)
+        images = self._images[self._order[step * self.recipe.batch_size : last * self.recipe.batch_size]]
+        self._run_steps(images, step, last, epoch)
         # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.
         self._chunk = max(1, round(0.25 * (last - step) / (time.perf_counter() - started)))
         return min(last * self.recipe.batch_size, self.count)
 
-    def _compile(self, images):
+    def _compile(self):
         model, recipe, optimizer, losses = self.model, self.recipe, self.optimizer, self._losses
         variables = model.trainable_variables
-        scale = 255.0 if images.dtype == tf.uint8 else 1.0
+        scale = 255.0 if self._images.dtype == np.uint8 else 1.0
         low, high = recipe.level_range
         scalar = tf.TensorSpec((), tf.int32)
 
-        @tf.function(input_signature=[tf.TensorSpec((None,), tf.int32), scalar, scalar, scalar])
-        def run_steps(order, first, last, epoch):
+        @tf.function(input_signature=[tf.TensorSpec((None, *self._images.shape[1:]), self._images.dtype), scalar, scalar, scalar])
+        def run_steps(images, first, last, epoch):
             for step in tf.range(first, last):
-                clean = tf.gather(images, order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
-                clean = inputs = tf.cast(clean, tf.float32) / scale
+                batch = images[(step - first) * recipe.batch_size : (step - first + 1) * recipe.batch_size]
+                clean = inputs = tf.cast(batch, tf.float32) / scale
                 if high > 0:
                     inputs = graph.corrupt(clean, recipe.noise_kind, low, high, seed=(recipe.seed, epoch * self.steps + step))
                 with tf.GradientTape() as tape:
