@@ -83,7 +83,8 @@ SECTIONS = {
         "workers: `engine` is a worker's time a run that is not papermill's or the kernel's, `memory` the most that the sweep's own "
         "process holds. `landing` is what the sweep's own process takes to hand a run out, take it back and write its notebook, with a "
         "hundred workers that give back a ready notebook of `notebook_kb` at once; workers and scheduler are threads of that process, so "
-        "that a cluster's takes less. `collect` is the time to read one of these into the table.",
+        "that a cluster's takes less. `collect` is the time to read one of these into the table. `soak` is the same for `soak_runs` runs "
+        "of the chapter that does nothing: by how much the memory of that process grows, after the first tenth of them.",
         r"sweep_.*",
     ),
     "dead_maps": Section(

@@ -1,25 +1,32 @@
 """What a parameterized run costs besides its chapter's work, and what a sweep gains: kernels, imports, papermill, Dask.
 
-The whole takes about 40 minutes on two quiet cores, most of it for the two thousand runs that do nothing.
+The whole takes some 20 minutes on two quiet cores.
 """
 
+import contextlib
+import functools
 import json
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+import psutil
+
 from convae_nb import runs
-from convae_nb.runs import execution
+from convae_nb.runs import engine
 
 REPEATS = 5
 RUNS = 8  # of the chapter that works
-MANY = 2000  # runs of the chapter that does nothing
+MANY = 400  # runs of the chapter that does nothing
 MACHINES = 100  # of two cores each, that are only played
 READY = 1000  # runs that they give back at once
+SOAK = 10_000  # the same, of the chapter that does nothing
 CHAPTER = "03_training"
 SMALL = {"train_digits": 5000, "epochs": 1}
 
@@ -36,7 +43,7 @@ NOTHING = {
 }
 
 
-def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, ready=READY, repeats=REPEATS):
+def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, ready=READY, soak=SOAK, repeats=REPEATS):
     """Measure the parts of a run's overhead, and sweeps against one run after the other.
 
     Parameters
@@ -45,8 +52,9 @@ def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, ready=READY, r
         A chapter that has the parameter seed, for the sweeps that are compared.
     values : dict
         Its other parameters.
-    count, many, ready, repeats : int
-        Runs of that chapter; runs of one that does nothing; runs that are ready at once; repeats of what is short.
+    count, many, ready, soak, repeats : int
+        Runs of that chapter; runs of one that does nothing; runs of the first that are ready at once, and of the second; repeats of what
+        is short.
 
     Returns
     -------
@@ -58,7 +66,7 @@ def measure(chapter=CHAPTER, values=SMALL, count=RUNS, many=MANY, ready=READY, r
         nothing = folder / "00_nothing.ipynb"
         nothing.write_text(json.dumps(NOTHING), "utf-8")
         measured = _overheads(nothing, folder, repeats) | _sweeps(chapter, values, count, folder) | _landing(chapter, values, ready, folder)
-        return measured | _many(nothing, many, folder)
+        return measured | _many(nothing, many, folder) | _soak(nothing, soak, folder)
 
 
 def _overheads(nothing, folder, repeats):
@@ -96,25 +104,36 @@ def _sweeps(chapter, values, count, folder):
 
 def _landing(chapter, values, count, folder):
     """Measure what a sweep does itself: hand out, take back, write. The machines give a notebook back that an earlier sweep has left."""
-    import dask
-    from distributed import LocalCluster
-
     print(f"sweeps: {count} runs that are ready at once", flush=True)
-    path = next((folder / "workers2").glob("*.ipynb"))
-    text, output = path.read_text("utf-8"), folder / "ready"
-    size = {"n_workers": MACHINES, "threads_per_worker": 2, "memory_limit": 0}
-    with (
-        dask.config.set({"distributed.admin.system-monitor.interval": "1h"}),  # a hundred of them on one machine are not what is measured
-        mock.patch.object(execution, "execute_in_kernel", return_value=(json.loads(text), False)),
-        LocalCluster(**size, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
-    ):
-        address = cluster.scheduler_address
+    path, output = next((folder / "workers2").glob("*.ipynb")), folder / "ready"
+    with _machines(path.read_text("utf-8")) as address:
         seconds = _timed(lambda: _swept(runs.find(chapter), {"seed": range(count)}, output, None, values, address))
     return {
         "sweep_landing_ms": ([1000 * seconds / count], "ms a run"),
         "sweep_collect_ms": ([1000 * _timed(lambda: runs.collect(output)) / count], "ms a run"),
         "sweep_notebook_kb": ([path.stat().st_size / 1e3], "kB"),
     }
+
+
+@contextlib.contextmanager
+def _machines(text):
+    """Give the address of a cluster whose workers give a notebook back at once, whatever run they are asked for."""
+    import dask
+    from distributed import LocalCluster
+
+    size = {"n_workers": MACHINES, "threads_per_worker": 2, "memory_limit": 0}
+    # The monitors and logs of a hundred workers in one process are not what is measured.
+    without = {"distributed.admin.system-monitor.interval": "1h", "distributed.admin.low-level-log-length": 10}
+    with (
+        dask.config.set(without),
+        mock.patch.object(engine, "execute_on_worker", functools.partial(_ready, engine.Outcome(text, "done", "", crashed=False))),
+        LocalCluster(**size, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
+    ):
+        yield cluster.scheduler_address
+
+
+def _ready(outcome, task, content):
+    return outcome
 
 
 def _many(nothing, count, folder):
@@ -129,6 +148,31 @@ def _many(nothing, count, folder):
     if sys.platform == "linux":
         measured["sweep_nothing_memory_mb"] = ([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024], "MB")
     return measured
+
+
+def _soak(nothing, count, folder):
+    """Measure how the memory of the process that sweeps grows, with scheduler and workers in it: by a line through what it holds."""
+    print(f"sweeps: {count} runs of nothing that are ready at once", flush=True)
+    output, held, over = folder / "soak", [], threading.Event()
+
+    def watch():
+        while not over.wait(0.5):
+            written = sum(path.suffix == ".ipynb" for path in output.iterdir()) if output.exists() else 0
+            held.append((written, psutil.Process().memory_info().rss / 1e6))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with _machines((folder / "run.ipynb").read_text("utf-8")) as address:
+        _swept(nothing, {"seed": range(count)}, output, None, {}, address)
+    over.set()
+    watcher.join()
+    warm = [(written, megabytes) for written, megabytes in held if count / 10 <= written < count]
+    growth = np.polyfit(*np.transpose(warm), 1)[0] if len({written for written, _ in warm}) > 1 else float("nan")
+    return {
+        "sweep_soak_runs": ([count], "runs"),
+        "sweep_soak_growth_mb": ([1000 * growth], "MB per 1,000 runs"),
+        "sweep_soak_memory_mb": ([max(megabytes for _, megabytes in held)], "MB"),
+    }
 
 
 def _swept(chapter, grid, output, workers, values, scheduler=None):

@@ -28,7 +28,7 @@ QUOTED = [
     *("inference_basic_1", "inference_denoiser_1000", "peak_memory_mb", "checkpoint_share", "cores_denoiser_ours", "cores_denoiser_gemm"),
     *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias"),
     *("sweep_execute_seconds", "sweep_share_of_papermill", "sweep_speedup_2_workers", "sweep_nothing_engine_ms"),
-    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb"),
+    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb", "sweep_soak_growth_mb"),
 ]
 
 
@@ -460,7 +460,7 @@ def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
     notebook = json.loads(json.dumps(sweeps.NOTHING))
     notebook["cells"][1]["source"] = "import time\ntime.sleep(3)"
     chapter.write_text(json.dumps(notebook))
-    measured = sweeps.measure(chapter, {}, count=2, many=2, ready=100, repeats=1)
+    measured = sweeps.measure(chapter, {}, count=2, many=2, ready=100, soak=200, repeats=1)
     assert {report.section_of(name) for name in measured} == {"sweeps"}
     assert {name for name in QUOTED if name.startswith("sweep_")} < set(measured)
     numbers = {name: repeats[0] for name, (repeats, _) in measured.items()}
@@ -471,6 +471,7 @@ def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
     )
     assert numbers["sweep_nothing_engine_ms"] > 0
     assert 0 < numbers["sweep_landing_ms"] < 1000
+    assert numbers["sweep_soak_memory_mb"] > 50
 
 
 def test_the_page_on_sweeps_says_what_follows_from_the_stored_results():

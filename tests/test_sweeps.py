@@ -193,7 +193,8 @@ def test_a_run_is_done_only_by_the_same_text_source_versions_and_parameters(tmp_
     cell = {"cell_type": "code", "source": "seed", "metadata": {}, "outputs": [], "execution_count": 1}
     notebook = {"cells": [cell], "metadata": {"papermill": {}}, "nbformat": 4, "nbformat_minor": 4}
     path = tmp_path / "run.ipynb"
-    records.write_run(path, notebook, chapter=Path("1.ipynb"), values=values, stamp=records.stamp(notebook, values))
+    stamp = records.stamp(notebook, values)
+    path.write_text(records.run_text(notebook, output=path.as_posix(), chapter="1.ipynb", values=values, stamp=stamp))
 
     def is_done(notebook=notebook, values=values):
         return engine.Run(path, values, records.stamp(notebook, values)).is_done
@@ -215,7 +216,7 @@ def test_a_record_of_the_first_version_of_the_stamp_is_done_again(tmp_path):
     cell = {"cell_type": "code", "source": "seed", "metadata": {}, "outputs": [], "execution_count": 1}
     notebook = {"cells": [cell], "metadata": {"papermill": {}}, "nbformat": 4, "nbformat_minor": 4}
     run = engine.Run(tmp_path / "run.ipynb", {}, records.stamp(notebook, {}))
-    records.write_run(run.path, notebook, chapter=Path("1.ipynb"), values={}, stamp=run.stamp)
+    run.path.write_text(records.run_text(notebook, output=run.path.as_posix(), chapter="1.ipynb", values={}, stamp=run.stamp))
     assert run.is_done
     stored = json.loads(run.path.read_text())
     versions = {name: run.stamp.versions[name] for name in ("convae_nb", "python", "tensorflow")}

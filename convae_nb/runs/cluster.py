@@ -44,8 +44,9 @@ def connect(scheduler: str | None, workers: int | None, runs: int, attempts: int
 
     with contextlib.ExitStack() as stack:
         if scheduler is None:
-            # A worker counts as suspect whenever it dies under a run.
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": attempts - 1}))
+            # A worker counts as suspect whenever it dies under a run. What is logged are messages, with a chapter in many of them.
+            settings = {"distributed.scheduler.allowed-failures": attempts - 1, "distributed.admin.low-level-log-length": 10}
+            stack.enter_context(dask.config.set(settings))
             size = {"n_workers": min(workers or CPU_COUNT, runs), "threads_per_worker": 1, "memory_limit": 0}
             quiet = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [_IGNORE_INTERRUPTS]}
             try:

@@ -51,7 +51,16 @@ class _Attempt(NamedTuple):
     started: float
 
 
-def execute_on_worker(task: str, content: bytes | None = None) -> tuple[str, bool]:
+class Outcome(NamedTuple):
+    """What has come of a run: its file's text, its state and the reason, and whether its kernel died, so that another try may do better."""
+
+    text: str
+    state: str
+    reason: str
+    crashed: bool
+
+
+def execute_on_worker(task: str, content: bytes | None = None) -> Outcome:
     """Execute one run on a worker.
 
     Parameters
@@ -63,10 +72,8 @@ def execute_on_worker(task: str, content: bytes | None = None) -> tuple[str, boo
 
     Returns
     -------
-    executed : str
-        The notebook's text.
-    crashed : bool
-        Whether its kernel died.
+    Outcome
+        Its text is ready to be written: workers are many, and the process that sweeps is one.
     """
     from dask.system import CPU_COUNT
     from distributed import get_worker
@@ -75,7 +82,9 @@ def execute_on_worker(task: str, content: bytes | None = None) -> tuple[str, boo
     for name in ("papermill", "traitlets"):  # they log what stands in the record, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
     worker = get_worker()
-    if difference := cluster.version_difference(records.versions(), given["versions"]):  # it may have joined while the sweep was at work
+    if difference := cluster.version_difference(
+        records.versions(), given["stamp"]["versions"]
+    ):  # it may have joined while the sweep was at work
         raise VersionsError(f"the worker at {worker.address} has {difference}")
     key = worker.get_current_task()
 
@@ -91,10 +100,17 @@ def execute_on_worker(task: str, content: bytes | None = None) -> tuple[str, boo
         executed, crashed = execution.execute_in_kernel(
             given["notebook"], values, folder=given["folder"], threads=threads, cancelled=cancelled
         )
-    text = notebook.text(executed)
+    outcome = _outcome(executed, given, crashed=crashed)
     if content is not None:
-        text = _with_given_path(text, Path(values["source"]), Path(given["values"]["source"]))
-    return text, crashed
+        text = _with_given_path(outcome.text, Path(values["source"]), Path(given["values"]["source"]))
+        outcome = Outcome(text, *notebook.state(json.loads(text)), crashed)
+    return outcome
+
+
+def _outcome(executed, task, *, crashed):
+    stamp = records.Stamp(**task["stamp"])
+    text = records.run_text(executed, output=task["output"], chapter=task["chapter"], values=task["values"], stamp=stamp)
+    return Outcome(text, *notebook.state(executed), crashed)
 
 
 def _with_given_path(text, unpacked, given):
@@ -159,22 +175,28 @@ class _Engine:
         self._last_worker = time.monotonic()  # when there was one
 
     def run(self):
-        import distributed
-
-        while self._waiting or self._running:
+        ended: list = []
+        while self._waiting or self._running or ended:
             slots, total = self._slots()
             for _ in range(len(self._waiting)):
                 if len(self._running) >= min(total, self._most):
                     break
                 self._start(*self._waiting.popleft(), slots)
+            for future, attempt in ended:  # now that the workers have others
+                self._finish(future, attempt)
             self._report()
-            if self._running:
-                with contextlib.suppress(TimeoutError, distributed.CancelledError):
-                    distributed.wait(list(self._running), timeout=1, return_when="FIRST_COMPLETED")
-            elif self._waiting:
-                time.sleep(1)
-            for future in [future for future in self._running if future.done()]:
-                self._finish(future, self._running.pop(future))
+            ended = self._wait()
+
+    def _wait(self):
+        """Wait for at most a second, and give the attempts that have ended."""
+        import distributed
+
+        if self._running:
+            with contextlib.suppress(TimeoutError, distributed.CancelledError):
+                distributed.wait(list(self._running), timeout=1, return_when="FIRST_COMPLETED")
+        elif self._waiting:
+            time.sleep(1)
+        return [(future, self._running.pop(future)) for future in [future for future in self._running if future.done()]]
 
     def stop(self):
         """Leave nothing running or locked."""
@@ -213,17 +235,15 @@ class _Engine:
             if run.is_done:
                 self._end(run, "done", "")
                 return
-        task = {
-            "notebook": self._notebook,
-            "values": run.values,
-            "folder": self._folder,
-            "slots": slots,
-            "versions": run.stamp.versions,
-        }
+        task = self._task(run) | {"notebook": self._notebook, "folder": self._folder, "slots": slots}
         content = self._content(run.values.get("source", "mnist"))
         key = f"{run.path.stem}-{secrets.token_hex(8)}"
         future = self._client.submit(execute_on_worker, json.dumps(task), content, key=key, pure=False)
         self._running[future] = _Attempt(run, number, time.monotonic())
+
+    def _task(self, run):
+        about = {"output": run.path.as_posix(), "chapter": self._chapter.path.as_posix()}
+        return about | {"values": run.values, "stamp": dataclasses.asdict(run.stamp)}
 
     def _content(self, name):
         """Give the content of a source as Dask's future, sent once to every worker however many runs read it; None on this machine."""
@@ -239,27 +259,28 @@ class _Engine:
         import distributed
 
         try:
-            text, retry = future.result(timeout=cluster.CONNECT_TIMEOUT)
-            result = json.loads(text)
+            outcome = Outcome(*future.result(timeout=cluster.CONNECT_TIMEOUT))
+            retry = outcome.crashed
         except VersionsError as error:  # it would soon have failed all runs, and fast
             raise ClusterLostError(str(error)) from None
         except distributed.KilledWorker:  # Dask has retried already
-            result, retry = self._failed(attempt, "KilledWorker", "every worker that had it died"), False
+            outcome, retry = self._failed(attempt, "KilledWorker", "every worker that had it died"), False
         except Exception as error:
             if isinstance(error, TimeoutError) and future.status != "error":
                 self._running[future] = attempt  # its worker died before it handed the result over: Dask does it again
                 return
-            result, retry = self._failed(attempt, type(error).__name__, first_line(error)), True
+            outcome, retry = self._failed(attempt, type(error).__name__, first_line(error)), True
         run = attempt.run
         if retry and attempt.number < ATTEMPTS:
             self._waiting.appendleft((run, attempt.number + 1))
             return
         with _translated(f"{run.path} cannot be written"):
-            records.write_run(run.path, result, chapter=self._chapter.path, values=run.values, stamp=run.stamp)
-        self._end(run, *notebook.state(result))
+            notebook.write(run.path, outcome.text)
+        self._end(run, outcome.state, outcome.reason)
 
     def _failed(self, attempt, name, message):
-        return execution.failed(self._notebook, name, message, time.monotonic() - attempt.started)
+        executed = execution.failed(self._notebook, name, message, time.monotonic() - attempt.started)
+        return _outcome(executed, self._task(attempt.run), crashed=False)
 
     def _end(self, run, state, reason):
         self._locks.pop(run).release()

@@ -72,7 +72,8 @@ def execute(
     stamp = records.stamp(found.notebook, values)
     result, _ = execute_in_kernel(found.notebook, values, folder=found.path.parent, cell_timeout=cell_timeout, bar=bar)
     try:
-        records.write_run(target, result, chapter=found.path, values=values, stamp=stamp)
+        text = records.run_text(result, output=target.as_posix(), chapter=found.path.as_posix(), values=values, stamp=stamp)
+        notebook.write(target, text)
     except OSError as error:  # the disk is full, say: hours of work may be in it
         kept = _keep_elsewhere(target, result)
         raise RunError(f"{target} cannot be written ({error.strerror or error}): the executed notebook is {kept}") from None

@@ -46,10 +46,10 @@ def text(notebook: dict) -> str:
     return nbformat.writes(nbformat.from_dict(notebook)) + "\n"
 
 
-def write(path: str | os.PathLike, notebook: dict) -> None:
-    """Write a notebook atomically: whoever reads `path` finds the old file or the whole new one."""
+def write(path: str | os.PathLike, notebook: dict | str) -> None:
+    """Write a notebook, or the text of one, atomically: whoever reads `path` finds the old file or the whole new one."""
     with write_atomically(Path(path)) as file:
-        file.write(text(notebook).encode())
+        file.write((notebook if isinstance(notebook, str) else text(notebook)).encode())
 
 
 def with_alternative_texts(notebook: dict) -> dict:

@@ -4,6 +4,7 @@ The stamp says what a run follows from besides its parameters: the chapter's tex
 """
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import math
@@ -92,12 +93,12 @@ def stamp(chapter: dict, values: dict[str, Any]) -> Stamp:
     return Stamp(text, source.digest(values.get("source", "mnist")), versions())
 
 
-def write_run(output: Path, executed: dict, *, chapter: Path, values: dict[str, Any], stamp: Stamp) -> None:
-    """Write an executed notebook atomically, with its parameters and its stamp."""
-    paths = {"input_path": chapter.as_posix(), "output_path": output.as_posix()}
+def run_text(executed: dict, *, output: str, chapter: str, values: dict[str, Any], stamp: Stamp) -> str:
+    """Give the text of a run's file: an executed notebook with its parameters and its stamp. Paths have slashes."""
+    paths = {"input_path": chapter, "output_path": output}
     executed["metadata"]["papermill"] |= paths | {"parameters": values}
     executed["metadata"][STAMP] = {"version": 2} | dataclasses.asdict(stamp)
-    notebook.write(output, executed)
+    return notebook.text(executed)
 
 
 def is_done(output: Path, values: dict[str, Any], stamp: Stamp) -> bool:
@@ -246,10 +247,16 @@ def _digest_of_package():
     """Hash the files of the package that decide what is computed, the same under any system's line ends."""
     found = hashlib.sha256()
     for path in sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _HASHED):
-        content = path.read_bytes()
+        about = path.stat()
         found.update(path.relative_to(_PACKAGE).as_posix().encode())
-        found.update(content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n"))
+        found.update(_digest_of_file(path, about.st_mtime_ns, about.st_size))
     return found.hexdigest()[:12]
+
+
+@functools.cache  # each run asks again, and an edited file is read again
+def _digest_of_file(path, modified, size):
+    content = path.read_bytes()
+    return hashlib.sha256(content if path.suffix == ".npz" else content.replace(b"\r\n", b"\n")).digest()
 
 
 def _read_stamp(executed):
