@@ -17,6 +17,7 @@ import explorer
 import numpy as np
 import ratios
 import report
+import scale
 import sweeps
 import torch_environment
 from protocol import TASKS, Worker
@@ -153,6 +154,7 @@ PARTS = {
     "checkpoints": checkpoints,
     "explorer": lambda: [("explorer", explorer.measure(), [])],
     "sweeps": lambda: [("sweeps", sweeps.measure(), [])],
+    "scale": lambda: [("scale", scale.measure(), [])],
     "dead_maps": lambda: [("dead_maps", dead_maps.measure(), [])],
 }
 

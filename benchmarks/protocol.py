@@ -8,6 +8,7 @@ import this, too.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,15 @@ class Stopwatch:
         wall, cpu = (time_ - start for time_, start in zip(now, self._start, strict=True))
         self.reading = {"count": self.reading.get("count", 0) + count, "seconds": wall, "cpu": cpu}
         return wall < self._seconds or self.reading["count"] < self._count
+
+
+def peak_memory():
+    """Give the most memory that this process has held, in MB; None where the system has no /proc.
+
+    ``ru_maxrss`` of ``getrusage`` does not serve: Linux lets a new process begin with the peak of the one that started it.
+    """
+    about = Path("/proc/self/status")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", about.read_text())[1]) * 1024 / 1e6 if about.exists() else None
 
 
 class Trainer:

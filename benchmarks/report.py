@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import scale
 
 FOLDER = Path(__file__).parent
 
@@ -86,6 +87,15 @@ SECTIONS = {
         "that a cluster's takes less. `collect` is the time to read one of these into the table. `soak` is the same for `soak_runs` runs "
         "of the chapter that does nothing: by how much the memory of that process grows, after the first tenth of them.",
         r"sweep_.*",
+    ),
+    "scale": Section(
+        "Scale",
+        "How time and memory grow: with the number of images of 28x28, with the side of square pictures, with their channels at a side of "
+        "64, and with the number of poolings at 28. Images are digits, shifted and enlarged, in an uncompressed file. `epoch` is one of "
+        "all images at the rate that was measured over some seconds, by the basic model's filters (but for depth), float32, batches of 50; "
+        "`memory` is the most that the process holds. `disk` is the largest number of images left on the disk: what their training "
+        "holds, and its speed as a share of that of the same images in memory, in turns, after the file has been read once.",
+        r"scale_.*",
     ),
     "dead_maps": Section(
         "Dead maps of the code",
@@ -190,6 +200,9 @@ def render(results, about):
         lines += ["", f"## {section.title}", "", section.text, "", f"Measured on: {machine}."]
         for note in about[key]["notes"]:
             lines += ["", note]
+        if key == "scale":
+            lines += _scale({name: result["median"] for name, result in rows.items()})
+            rows = {name: result for name, result in rows.items() if name.startswith("scale_disk_")}
         if rows:
             lines += ["", "| name | median | lowest | highest | unit |", "|---|---|---|---|---|"]
         for name, result in rows.items():
@@ -228,6 +241,20 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
         f"shorter ones wait for it, and are better made longer, several settings to a run. Neither the scheduler's memory nor the "
         f"workers' grows with the number of runs, since no more are handed out than can start."
     )
+
+
+def _scale(measured):
+    steepest = scale.exponents(measured)
+    return [
+        "",
+        *scale.table(measured),
+        "",
+        f"From one place to the next, the time to load grows with the number of images to the power of {steepest['load']:.2f} at most, "
+        f"that of an epoch {steepest['epoch']:.2f}; the time to train on a picture grows with its pixels to the power of "
+        f"{steepest['pixels']:.2f}, memory {steepest['memory']:.2f}.",
+        "",
+        *scale.fits(measured),
+    ]
 
 
 def _shown(number):

@@ -1,10 +1,8 @@
 """A whole training by `training.train`, from a task's name, a recipe's and a seed: what it takes, and the test loss that it reaches."""
 
-import re
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import protocol
 
@@ -22,16 +20,7 @@ def train(_):
     cpu = time.process_time()
     result = training.train(model, digits, RECIPE, progress=False)
     reading = {"count": RECIPE.epochs * len(digits.x_train), "seconds": result.seconds, "cpu": time.process_time() - cpu}
-    return reading | {"peak_memory": peak_memory()}
-
-
-def peak_memory():
-    """Give the most memory that this process has held, in MB; None where the system has no /proc.
-
-    ``ru_maxrss`` of ``getrusage`` does not serve: Linux lets a new process begin with the peak of the one that started it.
-    """
-    about = Path("/proc/self/status")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", about.read_text())[1]) * 1024 / 1e6 if about.exists() else None
+    return reading | {"peak_memory": protocol.peak_memory()}
 
 
 def loss(_):
