@@ -20,6 +20,7 @@ import report
 import scale
 import sweeps
 import torch_environment
+import waiting
 from protocol import TASKS, Worker
 from ratios import cores, rate
 
@@ -154,6 +155,7 @@ PARTS = {
     "checkpoints": checkpoints,
     "explorer": lambda: [("explorer", explorer.measure(), [])],
     "sweeps": lambda: [("sweeps", sweeps.measure(), [])],
+    "waiting": lambda: [("waiting", waiting.measure(), [])],
     "scale": lambda: [("scale", scale.measure(), [])],
     "dead_maps": lambda: [("dead_maps", dead_maps.measure(), [])],
 }

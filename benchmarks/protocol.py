@@ -78,8 +78,17 @@ def peak_memory():
 
     ``ru_maxrss`` of ``getrusage`` does not serve: Linux lets a new process begin with the peak of the one that started it.
     """
+    return _of_status("VmHWM")
+
+
+def own_memory():
+    """Give the memory that this process holds, in MB, without the pages of files, which the system takes back when it needs them."""
+    return _of_status("RssAnon")
+
+
+def _of_status(name):
     about = Path("/proc/self/status")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", about.read_text())[1]) * 1024 / 1e6 if about.exists() else None
+    return int(re.search(rf"{name}:\s+(\d+) kB", about.read_text())[1]) * 1024 / 1e6 if about.exists() else None
 
 
 class Trainer:

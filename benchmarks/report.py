@@ -88,13 +88,20 @@ SECTIONS = {
         "of the chapter that does nothing: by how much the memory of that process grows, after the first tenth of them.",
         r"sweep_.*",
     ),
+    "waiting": Section(
+        "Waiting",
+        "Where the time of `make run` goes once all is installed: for each chapter start and end of its kernel, the cells that import, "
+        "those that train or sweep, and the rest, baselines and figures. The first kernel's time has papermill's import in it.",
+        r"run_.*",
+    ),
     "scale": Section(
         "Scale",
         "How time and memory grow: with the number of images of 28x28, with the side of square pictures, with their channels at a side of "
         "64, and with the number of poolings at 28. Images are digits, shifted and enlarged, in an uncompressed file. `epoch` is one of "
         "all images at the rate that was measured over some seconds, by the basic model's filters (but for depth), float32, batches of 50; "
-        "`memory` is the most that the process holds. `disk` is the largest number of images left on the disk: what their training "
-        "holds, and its speed as a share of that of the same images in memory, in turns, after the file has been read once.",
+        "`memory` is the most that the process holds. `disk` is the largest number of images left on the disk: what their training holds "
+        "but for pages of the file, which the system takes back when it needs them; `otherwise` is the same with the images in memory; and "
+        "the speed as a share of that of the same images in memory, in turns, after the file has been read once.",
         r"scale_.*",
     ),
     "dead_maps": Section(
@@ -201,7 +208,7 @@ def render(results, about):
         for note in about[key]["notes"]:
             lines += ["", note]
         if key == "scale":
-            lines += _scale({name: result["median"] for name, result in rows.items()})
+            lines += ["", *scaled({name: result["median"] for name, result in rows.items()})]
             rows = {name: result for name, result in rows.items() if name.startswith("scale_disk_")}
         if rows:
             lines += ["", "| name | median | lowest | highest | unit |", "|---|---|---|---|---|"]
@@ -243,10 +250,21 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
     )
 
 
-def _scale(measured):
+def scaled(measured):
+    """Write out how time and memory grow, and what fits.
+
+    Parameters
+    ----------
+    measured : dict of str to float
+        Of the section "scale".
+
+    Returns
+    -------
+    list of str
+        Lines of Markdown.
+    """
     steepest = scale.exponents(measured)
     return [
-        "",
         *scale.table(measured),
         "",
         f"From one place to the next, the time to load grows with the number of images to the power of {steepest['load']:.2f} at most, "

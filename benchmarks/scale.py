@@ -73,7 +73,8 @@ def _on_disk(path, count, filters, seconds, rounds, limit):
         turns = [[worker.ask("train", {"seconds": seconds}) for worker in (memory, disk)] for _ in range(rounds)]
     return {
         "scale_disk_load": ([loaded["load"]], "seconds"),
-        "scale_disk_memory": ([max(on_disk["memory"] for _, on_disk in turns)], "MB"),
+        "scale_disk_memory": ([max(on_disk["own"] for _, on_disk in turns)], "MB"),
+        "scale_disk_memory_otherwise": ([max(in_memory["own"] for in_memory, _ in turns)], "MB"),
         "scale_disk_share": ([100 * on_disk["rate"] / in_memory["rate"] for in_memory, on_disk in turns], "percent"),
     }
 

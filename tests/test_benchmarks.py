@@ -14,8 +14,8 @@ from convae_nb.reference import names
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # scripts beside the package, not part of it
-bench, protocol, ratios, report, sweeps, torch_environment = map(
-    importlib.import_module, ("bench", "protocol", "ratios", "report", "sweeps", "torch_environment")
+bench, protocol, ratios, report, scale, sweeps, torch_environment, waiting = map(
+    importlib.import_module, ("bench", "protocol", "ratios", "report", "scale", "sweeps", "torch_environment", "waiting")
 )
 
 MACHINE = {"processor": "abacus", "cores": 2}
@@ -26,9 +26,9 @@ QUOTED = [
     *("train_seconds_speedrun_basic", "train_seconds_fast_basic", "epoch_seconds_original_basic", "train_seconds_fast_denoiser"),
     *("test_loss_speedrun_denoiser", "test_loss_fast_denoiser", "test_loss_original_denoiser"),
     *("inference_basic_1", "inference_denoiser_1000", "peak_memory_mb", "checkpoint_share", "cores_denoiser_ours", "cores_denoiser_gemm"),
-    *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias"),
+    *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias", "scale_disk_share", "run_total"),
     *("sweep_execute_seconds", "sweep_share_of_papermill", "sweep_speedup_2_workers", "sweep_nothing_engine_ms"),
-    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb", "sweep_soak_growth_mb"),
+    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb"),
 ]
 
 
@@ -81,6 +81,18 @@ class FakeWorker:
         pass
 
 
+def scaled(images_mb=0.001, pixel_mb=0.01):
+    """Results of `scale`, of a machine on which all is in proportion."""
+    found = {}
+    for axis, places in scale.CASES.items():
+        for place, (count, side, channels, filters) in places.items():
+            held = 500 + images_mb * count if axis == "images" else 500 + pixel_mb * side**2
+            rate = 4e6 / side**2 / len(filters)
+            values = {"load": count / 1e6, "epoch": count / rate, "rate": rate, "reconstruct": 3 * rate, "memory": held * channels}
+            found |= {f"scale_{axis}_{place}_{name}": ([values[name]], unit) for name, unit in scale.QUANTITIES.items()}
+    return found
+
+
 @pytest.fixture
 def fake(monkeypatch):
     monkeypatch.setattr(bench, "Worker", FakeWorker)
@@ -98,6 +110,8 @@ def fake(monkeypatch):
     monkeypatch.setattr(bench.dead_maps, "measure", lambda: {"dead_maps_from_zero_bias": ([7], "of 96 maps")})
     swept = dict.fromkeys((name for name in QUOTED if name.startswith("sweep_")), ([1.0], "seconds"))
     monkeypatch.setattr(bench.sweeps, "measure", lambda: swept)
+    monkeypatch.setattr(bench.scale, "measure", lambda: scaled() | {"scale_disk_share": ([97.0, 98.0], "percent")})
+    monkeypatch.setattr(bench.waiting, "measure", lambda: {"run_total": ([200.0], "seconds")})
     return FakeWorker
 
 
@@ -472,6 +486,62 @@ def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
     assert numbers["sweep_nothing_engine_ms"] > 0
     assert 0 < numbers["sweep_landing_ms"] < 1000
     assert numbers["sweep_soak_memory_mb"] > 50
+
+
+def test_growth_in_proportion_is_of_the_power_of_one_and_what_fits_follows_from_it():
+    medians = {name: values[0] for name, (values, _) in scaled().items()}
+    assert scale.exponents(medians) == {
+        "load": pytest.approx(1),
+        "epoch": pytest.approx(1),
+        "pixels": pytest.approx(1),
+        "memory": pytest.approx(np.log((500 + 0.01 * 512**2) / (500 + 0.01 * 256**2)) / np.log(4)),
+    }
+    # 3,500 MB beside 500: 0.01 a pixel of a side's square, 0.001 a digit.
+    assert scale.fits(medians)[2] == "| 4 GB | 584 x 584 | 3.5 million |"
+    table = scale.table(medians)
+    assert len(table) == 2 + sum(map(len, scale.CASES.values()))
+    assert table[5] == "| images | 1,000,000 | 1 | 588 | 1,701 | 5,102 | 1,500 |"
+
+
+@pytest.mark.slow
+def test_scale_is_measured_in_processes_of_their_own(tmp_path):
+    cases = {"images": {count: (count, 28, 1, (4, 2)) for count in (200, 400)}, "side": {side: (100, side, 1, (4, 2)) for side in (32, 64)}}
+    measured = scale.measure(cases, seconds=0.2, rounds=2)
+    assert {report.section_of(name) for name in measured} == {"scale"}
+    medians = {name: values[0] for name, (values, _) in measured.items()}
+    assert all(value > 0 for value in medians.values())
+    assert scale.cases_in(medians) == [("images", 200), ("images", 400), ("side", 32), ("side", 64)]
+    scale.draw(medians, tmp_path / "scale.png")
+    assert (tmp_path / "scale.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("side", "channels", "shape"), [(28, 1, (60, 28, 28)), (64, 3, (60, 64, 64, 3))])
+def test_images_that_are_scaled_are_digits_shifted_and_enlarged(tmp_path, side, channels, shape):
+    scale.write(tmp_path / "images.npz", 60, side, channels)
+    found = data.load(tmp_path / "images.npz")
+    assert (found.x_train.shape, found.x_test.shape) == (shape, (6, *shape[1:]))
+    # Shifts by up to 3 pixels wrap nothing but the digits' black rim.
+    assert set(found.x_train.max(axis=tuple(range(1, len(shape))))) <= set(data.load().x_train.max(axis=(1, 2)))
+
+
+def test_where_the_waiting_goes_is_told_by_cells(tmp_path):
+    chapter = tmp_path / "01_waits.ipynb"
+    notebook = json.loads(json.dumps(sweeps.NOTHING))
+    notebook["cells"][1]["source"] = "import time\ntime.sleep(1)"
+    chapter.write_text(json.dumps(notebook))
+    measured = {name: values[0] for name, (values, _) in waiting.measure([chapter]).items()}
+    assert {report.section_of(name) for name in measured} == {"waiting"}
+    assert measured["run_01_waits_imports"] == pytest.approx(1, abs=0.5)
+    assert measured["run_01_waits_training"] == 0
+    assert measured["run_total"] == pytest.approx(sum(measured[f"run_01_waits_{kind}"] for kind in waiting.KINDS))
+
+
+def test_the_page_on_scale_says_what_follows_from_the_stored_results():
+    results, _ = report.read()
+    page = (BENCHMARKS.parent / "book" / "howto" / "scale.md").read_text("utf-8")
+    said = report.scaled({name: result["median"] for name, result in results.items() if name.startswith("scale_")})
+    assert " ".join("\n".join(said).split()) in " ".join(page.split())
+    assert f"{results['scale_disk_share']['median']:.0f} %" in page
 
 
 def test_the_page_on_sweeps_says_what_follows_from_the_stored_results():

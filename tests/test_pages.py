@@ -146,6 +146,12 @@ def holiday(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def large(tmp_path):
+    """The file of which book/howto/scale.md speaks: somewhat more than the hundred million bytes that its limit allows."""
+    np.savez(tmp_path / "large.npz", x_train=np.full((130_000, 28, 28), 255, "uint8"), x_test=np.full((10, 28, 28), 255, "uint8"))
+
+
+@pytest.fixture
 def short_chapter(tmp_path, monkeypatch):
     """A chapter 3 of one line in the working directory, which is looked for there first: what sweeps.md does takes seconds with it."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
@@ -159,9 +165,9 @@ def short_chapter(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("holiday", "short_chapter")
+@pytest.mark.usefixtures("holiday", "large", "short_chapter")
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # Keras 3.15 with NumPy 2, on export
-@pytest.mark.parametrize("name", ["own_images", "sweeps", "export"])
+@pytest.mark.parametrize("name", ["own_images", "sweeps", "export", "scale"])
 def test_the_code_of_a_page_does_what_the_page_says(name):
     there, parts = {}, blocks(f"book/howto/{name}.md")
     assert [code for language, code in parts if language == "python"]
