@@ -20,7 +20,7 @@ class PatientChannel(AsyncZMQSocketChannel):
     socket. Such a send may use up the event that wakes the loop: then the reply is there, and nobody looks.
     """
 
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]  # as its base does
         until = time.monotonic() + (math.inf if timeout is None else timeout)
         while (left := until - time.monotonic()) > _LOOK:
             with contextlib.suppress(Empty):
