@@ -7,11 +7,6 @@ import browser
 import nbformat
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Two workers train at once, on two cores: with a thread each they take four fifths of the time that two each take.
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(name, "1")
-
 
 @pytest.fixture(scope="module")
 def chromium():

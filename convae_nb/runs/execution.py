@@ -181,8 +181,6 @@ def kernel(
     from traitlets.config import Config
 
     class ThisPython(AsyncKernelManager):
-        client_class = traitlets.DottedObjectName("convae_nb.runs.client.Client")
-
         @traitlets.default("kernel_spec_manager")
         def _native_only(self):
             return KernelSpecManager(kernel_dirs=[])  # no kernel installed anywhere hides ipykernel's own, of sys.executable
