@@ -16,7 +16,6 @@ PICTURE = ROOT / "images" / "scale.png"
 BATCH = 50  # of the fast recipes
 FILTERS = (16, 8, 8)
 SECONDS = 4.0
-LIMIT = 2_000_000_000  # of `data.load`
 PIXELS = 60_000 * 28 * 28  # of the larger pictures all in all
 
 # By axis: what is on it, and for each place the number of images, their side and channels, and the network's filters.
@@ -37,7 +36,7 @@ QUANTITIES = {
 ROUNDS = 5  # of the images on the disk beside the same in memory
 
 
-def measure(cases=CASES, seconds=SECONDS, rounds=ROUNDS, limit=LIMIT):
+def measure(cases=CASES, seconds=SECONDS, rounds=ROUNDS):
     """Measure all cases, and the last of the images once more on the disk.
 
     Returns
@@ -52,23 +51,20 @@ def measure(cases=CASES, seconds=SECONDS, rounds=ROUNDS, limit=LIMIT):
             for place, (count, side, channels, filters) in places.items():
                 print(f"scale: {axis} {place}", flush=True)
                 write(path, count, side, channels)
-                with Worker("scale.py", str(path), json.dumps(filters), str(BATCH)) as worker:
-                    found = worker.ask("load", limit) | worker.ask("train", {"seconds": seconds}) | worker.ask("reconstruct", seconds / 4)
+                with _worker(path, filters) as worker:
+                    found = worker.ask("load") | worker.ask("train", {"seconds": seconds}) | worker.ask("reconstruct", seconds / 4)
                 found["epoch"] = count / found["rate"]
                 measured |= {f"scale_{axis}_{place}_{name}": ([found[name]], unit) for name, unit in QUANTITIES.items()}
             if axis == "images":
-                measured |= _on_disk(path, count, filters, seconds, rounds, limit)
+                measured |= _on_disk(path, count, filters, seconds, rounds)
     return measured
 
 
-def _on_disk(path, count, filters, seconds, rounds, limit):
+def _on_disk(path, count, filters, seconds, rounds):
     """Train from the disk and from memory in turns."""
     print(f"scale: {count} images on the disk", flush=True)
-    with (
-        Worker("scale.py", str(path), json.dumps(filters), str(BATCH)) as memory,
-        Worker("scale.py", str(path), json.dumps(filters), str(BATCH)) as disk,
-    ):
-        memory.ask("load", limit)
+    with _worker(path, filters) as memory, _worker(path, filters) as disk:
+        memory.ask("load")
         loaded = disk.ask("load", path.stat().st_size // 2)
         turns = [[worker.ask("train", {"seconds": seconds}) for worker in (memory, disk)] for _ in range(rounds)]
     return {
@@ -77,6 +73,10 @@ def _on_disk(path, count, filters, seconds, rounds, limit):
         "scale_disk_memory_otherwise": ([max(in_memory["own"] for in_memory, _ in turns)], "MB"),
         "scale_disk_share": ([100 * on_disk["rate"] / in_memory["rate"] for in_memory, on_disk in turns], "percent"),
     }
+
+
+def _worker(path, filters):
+    return Worker("scale.py", str(path), json.dumps(filters), str(BATCH))
 
 
 def write(path, count, side, channels):

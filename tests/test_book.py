@@ -1,6 +1,5 @@
 """The book as `make book` builds it, without a network: what it holds, where its links lead, and in Chromium how it reads."""
 
-import collections
 import contextlib
 import functools
 import http.server
@@ -120,13 +119,21 @@ def test_the_reference_explains_whatever_the_notebooks_call(book):
 
 @functools.cache
 def comments():
-    """What stands above the constants of each name in the package."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("convae_nb/*/*.py"))
-    found = re.findall(r"((?:^#: .*\n)+)^(\w+)(?:: .*)? = ", text, re.MULTILINE)
-    by_name = collections.defaultdict(list)
-    for comment, name in found:
-        by_name[name].append(re.sub(r"^#: ", "", comment, flags=re.MULTILINE))
-    return by_name
+    """What stands above the constants of the package, by each one's name and place."""
+    found = {}
+    for path in ROOT.glob("convae_nb/*/*.py"):
+        for comment, name in re.findall(r"((?:^#: .*\n)+)^(\w+)(?:: .*)? = ", path.read_text(encoding="utf-8"), re.MULTILINE):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name, module] = re.sub(r"^#: ", "", comment, flags=re.MULTILINE)
+    return found
+
+
+def comment_on(name, value):
+    """What stands above the very constant: two rooms may have one of the same name."""
+    (found,) = {
+        text for (other, module), text in comments().items() if other == name and vars(importlib.import_module(module))[name] is value
+    }
+    return found
 
 
 def explained(page):
@@ -140,11 +147,10 @@ def test_the_reference_explains_each_public_name_in_its_own_words(book, word):
     public = {name: value for name, value in public.items() if not inspect.ismodule(value)}
     assert sorted(explained(page)) == sorted(public) != []
     for name, value in public.items():
-        summaries = [text.split("\n\n")[0] for text in ([inspect.getdoc(value)] if callable(value) else comments()[name])]
+        summary = (inspect.getdoc(value) if callable(value) else comment_on(name, value)).split("\n\n")[0]
         told = page.find(id=f"convae_nb.{word}.{name}").find_next_sibling("dd").get_text()
-        # Citations have other marks.
-        *candidates, shown = (re.findall(r"\w+", re.sub(r"\[\d+\]_?", "", text)) for text in (*summaries, told))
-        assert any(shown[: len(words)] == words for words in candidates), name
+        words, shown = (re.findall(r"\w+", re.sub(r"\[\d+\]_?", "", text)) for text in (summary, told))  # citations have other marks
+        assert shown[: len(words)] == words
 
 
 def test_the_reference_says_nothing_that_python_says_by_itself(book):

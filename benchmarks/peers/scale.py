@@ -10,13 +10,12 @@ from convae_nb import data, models, training
 from convae_nb.training import loop
 
 path, filters, batch = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
-IMAGES = 400_000
 state: dict = {}
 
 
 def load(limit):
     started = time.perf_counter()
-    state["dataset"] = data.load(path, limit=limit, progress=False)
+    state["dataset"] = data.load(path, **({"limit": limit} if limit else {}))
     return {"load": time.perf_counter() - started}
 
 
@@ -24,7 +23,7 @@ def train(limits):
     if "run" not in state:
         images = loop._training_images(model := _model(), state["dataset"].x_train)
         # More epochs than any measurement takes, and not many more: each step has its place in the losses.
-        recipe = training.recipe("fast_basic", epochs=2 + IMAGES // len(images), batch_size=batch, precision="float32")
+        recipe = training.recipe("fast_basic", epochs=2 + 400_000 // len(images), batch_size=batch, precision="float32")
         state["run"] = loop._Run(model, recipe, images, -(-len(images) // batch))
     run, watch = state["run"], protocol.Stopwatch(**limits)
     going_on = True
