@@ -222,13 +222,8 @@ def test_a_cell_has_limited_time(write):
 )
 def test_an_error_inside_a_widget_is_a_failure(write, source, where):
     write("01_widget.ipynb", "seed: int = 0  # seed", f"import ipywidgets\noutput = ipywidgets.Output()\n{source}", "print('after')")
-    # ipykernel 7.4 now and then never answers a cell while the client reports an output widget's error: then once more.
-    for _ in range(3):
-        with pytest.raises(runs.RunError) as raised:
-            runs.execute(1, {}, "out.ipynb", cell_timeout=60)
-        if "CellTimeoutError" not in str(raised.value):
-            break
-    raised.match(rf"^01_widget: ZeroDivisionError: division by zero {re.escape(where)} \(kept in out.ipynb\)")
+    with pytest.raises(runs.RunError, match=rf"^01_widget: ZeroDivisionError: division by zero {re.escape(where)} \(kept in out.ipynb\)"):
+        runs.execute(1, {}, "out.ipynb", cell_timeout=60)  # on a busy machine the kernel's answer to such a cell is lost now and then
     assert runs.collect(".").loc["out.ipynb", "state"] == "failed"
 
 
