@@ -45,7 +45,9 @@ def measure(cases=CASES, seconds=SECONDS, rounds=ROUNDS):
         Repeats and unit by name, ``scale_AXIS_PLACE_QUANTITY``.
     """
     measured = {}
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+    build = ROOT / "build"  # in the checkout, on a real disk, which a temporary folder may not be on
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as folder:
         path = Path(folder, "images.npz")
         for axis, places in cases.items():
             for place, (count, side, channels, filters) in places.items():

@@ -37,10 +37,11 @@ def checkpoints(at_least):
         save(self, beside)
         saves.append(time.perf_counter() - started)
 
+    build = protocol.ROOT / "build"  # in the checkout, on a real disk, which a temporary folder may not be on
+    build.mkdir(exist_ok=True)
     checkpoint.Folder.save = timed_save
     while seconds < at_least:
-        # In the checkout, on a real disk, which a temporary folder may not be on.
-        with tempfile.TemporaryDirectory(dir=protocol.ROOT / "build") as folder:
+        with tempfile.TemporaryDirectory(dir=build) as folder:
             seconds += training.train(model, data.load(), RECIPE, checkpoint_dir=folder, progress=False).seconds
     return {"seconds": seconds, "saving": sum(saves)}
 
