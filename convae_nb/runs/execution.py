@@ -1,6 +1,8 @@
 """Execute a notebook by papermill, in a kernel of this very Python, whatever kernel the notebook names."""
 
 import contextlib
+import functools
+import json
 import os
 import secrets
 import subprocess
@@ -134,10 +136,11 @@ def execute_in_kernel(
 
     error: Exception | None = None
     kernels: list = []
+    executions: list = []
     with kernel(folder, cell_timeout, bar, threads, kernels) as (scratch, options):
-        draft = scratch / "draft.ipynb"
         # papermill would take what is in braces for a parameter in a path: it gets the notebook itself.
-        arguments = nbformat.from_dict(blank(chapter)), draft, values
+        arguments = nbformat.from_dict(blank(chapter)), None, values
+        options |= {"engine_name": _engine(), "executions": executions}
         with _watch(cancelled, kernels):
             try:
                 papermill.execute_notebook(*arguments, kernel_name="python3", language="python", progress_bar=False, **options)
@@ -148,7 +151,7 @@ def execute_in_kernel(
             except OSError as raised:
                 reason = raised.strerror or raised
                 raise RunError(f"the temporary folder {scratch.parent} cannot be written ({reason}): set TMPDIR to one with room") from None
-        result = notebook.with_alternative_texts(notebook.read(draft))
+    result = notebook.with_alternative_texts(json.loads(notebook.text(executions[0].nb)))
     if error:
         # papermill's own metadata say that all is well: the error goes where a reader looks for it, first under the cell that ran.
         cells = notebook.code_cells(result)
@@ -165,6 +168,24 @@ def failed(chapter: dict, name: str, message: str, seconds: float) -> dict:
     result["metadata"]["papermill"] = {"duration": seconds}
     notebook.code_cells(result)[0]["outputs"] = [_error(name, message)]
     return result
+
+
+@functools.cache
+def _engine():
+    """Register an engine with papermill that hands out what it executes, even if it fails, and give its name.
+
+    papermill's own would write a file, whole, twice for each cell: seconds for a chapter with figures.
+    """
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class InMemory(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, execution, *arguments, executions, **options):
+            executions.append(execution)
+            super().execute_managed_notebook(execution, *arguments, **options)
+
+    papermill_engines.register("convae", InMemory)
+    return "convae"
 
 
 @contextlib.contextmanager
