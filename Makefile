@@ -13,14 +13,14 @@ app: .venv/installed  ## serve the noise explorer as a page of its own, to this 
 	.venv/bin/python -m voila notebooks/noise_explorer.ipynb --Voila.ip=127.0.0.1
 
 MARKED = -m "not slow"
-test: .venv/installed-dev  ## lint the code, run the tests, compare the stored notebooks with fresh outputs
+test: .venv/installed-dev  ## lint the code, run the quick tests, compare the stored chapters with fresh outputs
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m mypy
 	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks tests convae_nb
 
-test-all:  ## the same, and the slow tests
+test-all:  ## the same for all notebooks, and the slow tests
 	@$(MAKE) test MARKED=
 
 notebooks: .venv/installed  ## execute the stored chapters again, in place

@@ -8,6 +8,14 @@ import nbformat
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Solutions and the notebooks beside the chapters take as long as the chapters: `make test` executes these, `make test-all` all."""
+    for item in items:
+        if item.path.suffix == ".ipynb" and (item.path.parent.name == "solutions" or not item.path.name[0].isdigit()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """The system's Chromium; without one tests are skipped, or fail where it is required."""

@@ -51,9 +51,18 @@ def test_keras_and_tensorflow_come_in_silently_by_the_package_s_name():
     assert (asked.stdout, asked.stderr) == ("True keras\n", "")
 
 
+FACE = "import convae_nb.{} as face\n[getattr(face, name) for name in dir(face)]\nassert face.__doc__\n"
+
+
+def test_faces_offer_what_they_name():
+    asked = python("".join(map(FACE.format, PUBLIC)))
+    assert (asked.returncode, asked.stderr) == (0, "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("module", PUBLIC)
-def test_a_face_offers_what_it_names(module):
-    asked = python(f"import convae_nb.{module} as face\n[getattr(face, name) for name in dir(face)]\nassert face.__doc__")
+def test_a_face_needs_no_other_imported_before(module):
+    asked = python(FACE.format(module))
     assert (asked.returncode, asked.stderr) == (0, "")
 
 

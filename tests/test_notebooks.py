@@ -171,7 +171,9 @@ def runs_with(path, values, folder):
     assert {name: row[name] for name in values} == values
 
 
-@every_chapter
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=() if path in WITH_SOURCE else pytest.mark.slow) for path in CHAPTERS], ids=lambda path: path.stem
+)
 def test_a_chapter_runs_with_other_parameters(path, few_digits, tmp_path):
     # Most of a chapter's time is that of the ten thousand test digits.
     source_ = {"source": few_digits} if path in WITH_SOURCE else {}
