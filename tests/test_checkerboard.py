@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, signal
 
-from convae_nb import checkerboard, data, layers
+from convae_nb import checkerboard, data, layers, models
 from convae_nb._base.tensorflow import keras
 
 ROWS, COLUMNS = np.indices((28, 28))
@@ -476,3 +476,74 @@ def test_spectrum_of_a_set_is_the_mean_of_those_of_its_images(digits):
     np.testing.assert_allclose(rings, np.mean([azimuthal for _, azimuthal in parts], axis=0))
     grey_levels, _ = checkerboard.power_spectrum((255 * digits[:3]).round().astype("uint8"))
     np.testing.assert_allclose(grey_levels, whole)
+
+
+def equal_weights(*sides):
+    layers_ = [keras.layers.Conv2DTranspose(2, side, strides=2, kernel_initializer="ones") for side in sides]
+    return keras.Sequential([keras.Input((4, 4, 3)), *layers_])
+
+
+@pytest.mark.parametrize(("sides", "shares"), [((3,), {2: np.sqrt(19) / 10}), ((4,), {2: 0}), ((2, 4), {2: 0, 4: 0})])
+def test_equal_weights_answer_to_a_flat_code_as_their_overlaps_count(sides, shares):
+    scatter, picture = checkerboard.flat_answer(equal_weights(*sides))
+    assert scatter["as a share"].to_dict() == pytest.approx(shares)
+    overlap = checkerboard.overlap_map((12, 12), kernel_size=list(sides), stride=2)
+    period = 2 ** len(sides)
+    middle = overlap[16 : 16 + period, 16 : 16 + period] * 3 * 2 ** (len(sides) - 1)  # paths times channels
+    np.testing.assert_allclose(picture[:period, :period, 0], middle)
+    assert scatter.loc[period, "in units"] == pytest.approx(middle.std())
+
+
+@pytest.mark.parametrize("decoder", models.DECODERS)
+def test_a_decoder_answers_as_one_that_is_built_for_a_wide_code(decoder):
+    level = np.linspace(0.2, 1.5, 8).astype("float32")
+    model = models.build_autoencoder(decoder=decoder, seed=3)
+    wide = models.build_autoencoder(decoder=decoder, image_shape=(128, 128, 1), seed=3)
+    expected = np.asarray(wide.get_layer("decoder")(np.broadcast_to(level, (1, 16, 16, 8))))[0, 40:72, 40:72]
+    scatter, picture = checkerboard.flat_answer(model.get_layer("decoder"), level)
+    np.testing.assert_allclose(picture, expected, atol=1e-5)
+    assert list(scatter.index) == [2, 4, 8]
+    assert (scatter["in units"] < 1e-6).all() == (decoder in ("nearest", "bilinear", "subpixel"))
+    for period in (2, 4, 8):
+        means = expected.reshape(32 // period, period, 32 // period, period).mean(axis=(0, 2))
+        assert scatter.loc[period, "in units"] == pytest.approx(means.std(), abs=1e-6)
+
+
+def test_a_decoder_answers_as_it_does_after_training():
+    decoder = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Dropout(0.5), keras.layers.BatchNormalization(), *equal_weights(3).layers]
+    )
+    decoder.layers[1].set_weights([np.full(3, value) for value in (1, 0, 1, 4 - 1e-3)])  # scale, shift, mean, variance: 3 becomes 1
+    np.testing.assert_allclose(checkerboard.flat_answer(decoder, 3.0)[1], checkerboard.flat_answer(equal_weights(3))[1], rtol=1e-5)
+
+
+def test_a_code_that_is_drawn_as_nothing_scatters_by_nothing():
+    scatter, picture = checkerboard.flat_answer(equal_weights(3), 0)
+    assert not picture.any()
+    assert scatter.loc[2].tolist() == [0, 0]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Ramp(keras.layers.Layer):
+    def call(self, maps):
+        return keras.ops.cumsum(maps, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "code", "message"),
+    [
+        (3, 1.0, "decoder must be a keras.Model from codes .* to pictures, got 3"),
+        (keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)]), 1.0, "decoder must be a keras.Model from codes"),
+        (equal_weights(3), [1, 2], r"code must be a finite number, or one for each of the 3 channels, got an array of shape \(2,\)"),
+        (equal_weights(3), np.nan, "code must be a finite number"),
+        (
+            keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(16), keras.layers.Reshape((4, 4, 1))]),
+            1.0,
+            "decoder must be made of layers that take codes of any size",
+        ),
+        (keras.Sequential([keras.Input((4, 4, 1)), Ramp()]), 1.0, "the picture does not repeat itself from cell to cell"),
+    ],
+)
+def test_what_has_no_flat_answer_is_refused_in_a_sentence(decoder, code, message):
+    with pytest.raises(ValueError, match=message):
+        checkerboard.flat_answer(decoder, code)

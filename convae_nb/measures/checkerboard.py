@@ -12,10 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from convae_nb._base.tensorflow import keras
-from convae_nb._base.validate import is_whole_number
+from convae_nb._base.validate import first_line, is_whole_number
 from convae_nb.models import layers
 
 _BATCH = 500  # images at a time: a matter of memory alone
+_CELLS = (16, 32, 64)  # a side, of a flat code: the next where the rim reaches too far
+_REPEATS = 1e-4  # of the largest value: what two cells may differ by, little more than what float32 rounds
 _NOTHING = 1e-12  # power, as a share of an image's variance: little more than what float32 rounds
 
 
@@ -152,6 +154,71 @@ def phase_spread(layer: keras.layers.Layer) -> float:
     return float(np.mean(np.divide(response.std(axis=(0, 1)), size, out=np.zeros_like(size), where=size > 0)))
 
 
+def flat_answer(decoder: keras.Model, code: ArrayLike = 1.0) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Let a decoder draw from a code without any pattern, and measure what pattern it draws.
+
+    The code is the same numbers in every cell, and many cells wide. Zeros beyond its rim disturb the picture's; what is measured lies so
+    far inside that the picture repeats itself from cell to cell. It is flat exactly when no pattern comes from the decoder [1]_. Trained
+    decoders answer to the code of their choice: give the mean of real codes.
+
+    Parameters
+    ----------
+    decoder : keras.Model
+        Any, from codes ``(batch, height, width, channels)`` to pictures, made of layers that take codes of any size, such as
+        convolutions. Dropout and batch normalisation do what they do after training.
+    code : float, or array of shape (channels,)
+        What each cell holds.
+
+    Returns
+    -------
+    scatter : DataFrame
+        A row for each "period", the divisors of the enlargement above 1: the standard deviation of the phases' means, pixels of the same
+        row and column modulo the period, "in units" of the picture, and "as a share" of their root mean square, from 0 to 1.
+    picture : ndarray of float64, (height, width, channels)
+        What was measured, a whole number of cells.
+
+    Raises
+    ------
+    ValueError
+        If the decoder is none, the code does not fit it, or the picture never repeats itself, as with attention.
+
+    References
+    ----------
+    .. [1] A. Odena et al., "Deconvolution and Checkerboard Artifacts", Distill, 2016, doi:10.23915/distill.00003.
+
+    Examples
+    --------
+    >>> layer = keras.layers.Conv2DTranspose(1, 3, strides=2, kernel_initializer="ones")
+    >>> scatter, picture = flat_answer(keras.Sequential([keras.Input((4, 4, 1)), layer]))
+    >>> scatter.round(4)
+            in units  as a share
+    period
+    2         1.0897      0.4359
+    >>> picture[:2, :2, 0]
+    array([[4., 2.],
+           [2., 1.]])
+    """
+    shape = decoder.input_shape if isinstance(decoder, keras.Model) and len(decoder.inputs) == 1 == len(decoder.outputs) else ()
+    if len(shape) != 4 or shape[-1] is None or len(decoder.output_shape) != 4:
+        raise ValueError(f"decoder must be a keras.Model from codes (batch, height, width, channels) to pictures, got {decoder!r}")
+    level = np.asarray(code, dtype="float32")
+    if level.shape not in ((), shape[-1:]) or not np.isfinite(level).all():
+        raise ValueError(f"code must be a finite number, or one for each of the {shape[-1]} channels, got an array of shape {level.shape}")
+    for cells in _CELLS:
+        flat = np.broadcast_to(level, (1, cells, cells, *shape[-1:]))
+        picture = np.asarray(_widened(decoder, cells)(flat, training=False), dtype="float64")[0]
+        factor = round(picture.shape[0] / cells)
+        kept = (slice(cells // 4 * factor, cells // 2 * factor),) * 2
+        inner = picture[kept]
+        again = picture[(slice(kept[0].start + factor, kept[0].stop + factor),) * 2]
+        if np.abs(inner - again).max() <= _REPEATS * np.abs(inner).max():
+            break
+    else:
+        raise ValueError(f"the picture does not repeat itself from cell to cell even in the middle of {cells}x{cells} cells: {decoder!r}")
+    rows = {period: _scatter(inner, period) for period in range(2, factor + 1) if factor % period == 0}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["in units", "as a share"]).rename_axis("period"), inner
+
+
 def checkerboard_index(images: ArrayLike, factor: int = 2) -> NDArray[np.float64]:
     """Measure how far patterns of a period stand out in each image: their power over the power beside them in the spectrum.
 
@@ -265,6 +332,29 @@ def power_spectrum(images: ArrayLike) -> tuple[pd.DataFrame, pd.Series]:
     rings = np.rint(np.hypot.outer(rows, columns) * min(height, width)) / min(height, width)
     azimuthal = pd.Series(power.ravel(), name="power").groupby(rings.ravel()).mean().rename_axis("radius")
     return pd.DataFrame(power, index=pd.Index(rows, name="vertical"), columns=pd.Index(columns, name="horizontal")), azimuthal
+
+
+def _widened(decoder, cells):
+    """Copy a decoder for codes of so many cells a side; what our own layers crop, to meet a size, they do not crop there."""
+
+    def cropping_nothing(layer):
+        config = layer.get_config()
+        return type(layer).from_config(config | {"target_size": None} if "target_size" in config else config)
+
+    codes = keras.Input((cells, cells, decoder.input_shape[-1]))
+    try:
+        wide = keras.models.clone_model(decoder, input_tensors=codes, clone_function=cropping_nothing)
+        wide.set_weights(decoder.get_weights())
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"decoder must be made of layers that take codes of any size: {first_line(error)}") from None
+    return wide
+
+
+def _scatter(picture, period):
+    height, width, channels = picture.shape
+    phases = picture.reshape(height // period, period, width // period, period, channels).mean(axis=(0, 2))  # (period, period, channels)
+    scatter, size = np.sqrt(np.mean(phases.var(axis=(0, 1)))), np.sqrt(np.mean(phases**2))
+    return scatter, scatter / size if size else 0.0
 
 
 def _transposed(layer):
