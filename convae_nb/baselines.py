@@ -4,7 +4,9 @@ Images are whatever `data.as_images` takes; shape ``(batch, height, width, chann
 found on digits held out.
 """
 
+from convae_nb.measures.baselines import PatchPCACodec as PatchPCACodec
 from convae_nb.measures.baselines import PCACodec as PCACodec
+from convae_nb.measures.baselines import patch_pca_codec as patch_pca_codec
 from convae_nb.measures.baselines import pca_codec as pca_codec
 from convae_nb.measures.baselines import pca_psnr as pca_psnr
 from convae_nb.measures.comparison import compare as compare

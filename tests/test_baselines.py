@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from convae_nb import baselines, data
+from convae_nb import baselines, data, metrics
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,67 @@ def test_images_and_codes_of_another_size_are_refused():
     for codes in (np.zeros((2, 4)), np.zeros(3)):
         with pytest.raises(ValueError, match=r"codes must have the shape \(batch, 3\), got"):
             codec.decode(codes)
+
+
+# Principal components of patches
+
+
+def by_hand(images, cells, maps, shared):
+    """Reconstruct patch by patch, by the singular value decomposition of all patches or of those of one cell."""
+    height, width = images.shape[1] // cells[0], images.shape[2] // cells[1]
+    places = [(slice(i * height, (i + 1) * height), slice(j * width, (j + 1) * width)) for i, j in np.ndindex(cells)]
+    patches = [images[:, *place].reshape(len(images), -1) for place in places]
+    drawn = np.empty_like(images)
+    for place, own in zip(places, patches, strict=True):
+        known = np.concatenate(patches) if shared else own
+        axes = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)[2][:maps]
+        restored = (own - known.mean(axis=0)) @ axes.T @ axes + known.mean(axis=0)
+        drawn[:, *place] = restored.clip(0, 1).reshape(len(images), height, width, -1)
+    return drawn
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(("shape", "cells"), [((8, 12, 1), (2, 3)), ((6, 4, 3), (3, 1))])
+def test_patches_are_coded_by_their_components(shape, cells, shared):
+    images = random_images(40, *shape)
+    codec = baselines.patch_pca_codec(images, (*cells, 2), shared=shared)
+    codes = codec.encode(images)
+    assert codes.shape == (40, *cells, 2)
+    np.testing.assert_allclose(codec.decode(codes), by_hand(images, cells, 2, shared), atol=1e-5)
+    values = np.prod(shape) // np.prod(cells)
+    assert codec.weights == 3 * values * (1 if shared else np.prod(cells))
+
+
+def test_cells_that_do_not_divide_an_image_lose_none_of_it():
+    images = random_images(200, 7, 5)
+    codec = baselines.patch_pca_codec(images, (2, 2, 12), shared=False)
+    np.testing.assert_allclose(codec.decode(codec.encode(images)), images[..., None], atol=1e-5)
+
+
+def test_patches_know_less_than_the_whole_and_more_where_each_cell_has_its_own(digits):
+    codecs = [baselines.patch_pca_codec(digits, (4, 4, 8), shared=shared) for shared in (True, False)]
+    codecs.append(baselines.pca_codec(digits, 128))
+    psnr = [metrics.psnr(digits, codec.decode(codec.encode(digits))).mean() for codec in codecs]
+    assert psnr == sorted(psnr)
+    assert [codec.weights for codec in codecs[:2]] == [16 * 9, 16 * 16 * 9]
+
+
+@pytest.mark.parametrize(
+    ("code_shape", "message"),
+    [
+        ((9, 2, 1), r"code_shape must have no more cells a side than the images have pixels, \(8, 8\), got \(9, 2, 1\)"),
+        ((4, 4, 5), "numbers must be a whole number from 1 to 4"),
+        ((4, 4, 0), "numbers must be a whole number from 1 to 4"),
+    ],
+)
+def test_codes_that_no_patches_have_are_refused(code_shape, message):
+    with pytest.raises(ValueError, match=message):
+        baselines.patch_pca_codec(random_images(30, 8, 8), code_shape, shared=True)
+
+
+def test_images_and_codes_of_other_shapes_than_the_patches_are_refused():
+    codec = baselines.patch_pca_codec(random_images(30, 8, 8), (2, 2, 3), shared=True)
+    with pytest.raises(ValueError, match=r"the code is fitted to images of shape \(8, 8, 1\), got \(8, 9, 1\)"):
+        codec.encode(random_images(1, 8, 9))
+    with pytest.raises(ValueError, match=r"codes must have the shape \(batch, 2, 2, 3\), got \(1, 2, 3, 2\)"):
+        codec.decode(np.zeros((1, 2, 3, 2)))
