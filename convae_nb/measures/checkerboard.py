@@ -198,7 +198,8 @@ def flat_answer(decoder: keras.Model, code: ArrayLike = 1.0) -> tuple[pd.DataFra
     array([[4., 2.],
            [2., 1.]])
     """
-    shape = decoder.input_shape if isinstance(decoder, keras.Model) and len(decoder.inputs) == 1 == len(decoder.outputs) else ()
+    alone = isinstance(decoder, keras.Model) and len(decoder.inputs) == 1 == len(decoder.outputs)
+    shape: tuple[int | None, ...] = decoder.input_shape if alone else ()
     if len(shape) != 4 or shape[-1] is None or len(decoder.output_shape) != 4:
         raise ValueError(f"decoder must be a keras.Model from codes (batch, height, width, channels) to pictures, got {decoder!r}")
     level = np.asarray(code, dtype="float32")
