@@ -6,6 +6,7 @@ in cycles a pixel; images are finite numbers of any range, such as logits, of sh
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ def flat_answer(decoder: keras.Model, code: ArrayLike = 1.0) -> tuple[pd.DataFra
            [2., 1.]])
     """
     alone = isinstance(decoder, keras.Model) and len(decoder.inputs) == 1 == len(decoder.outputs)
-    shape: tuple[int | None, ...] = decoder.input_shape if alone else ()
+    shape: tuple[Any, ...] = decoder.input_shape if alone else ()
     if len(shape) != 4 or shape[-1] is None or len(decoder.output_shape) != 4:
         raise ValueError(f"decoder must be a keras.Model from codes (batch, height, width, channels) to pictures, got {decoder!r}")
     level = np.asarray(code, dtype="float32")
