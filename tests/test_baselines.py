@@ -43,6 +43,7 @@ def test_the_error_on_the_training_digits_is_what_the_singular_values_leave(digi
 def test_as_many_numbers_as_values_lose_nothing():
     images, unseen = random_images(30, 4, 5), random_images(6, 4, 5, seed=1)
     codec = baselines.pca_codec(images, 20)
+    assert codec.weights == 20 * 20 + 20
     np.testing.assert_allclose(codec.decode(codec.encode(unseen))[..., 0], unseen, atol=1e-6)
 
 
@@ -126,11 +127,17 @@ def test_patches_know_less_than_the_whole_and_more_where_each_cell_has_its_own(d
     assert [codec.weights for codec in codecs[:2]] == [16 * 9, 16 * 16 * 9]
 
 
+def test_more_maps_than_a_patch_has_values_are_as_many_as_it_has():
+    images = random_images(30, 8, 8)
+    codec = baselines.patch_pca_codec(images, (4, 4, 9), shared=True)
+    assert codec.encode(images).shape == (30, 4, 4, 4)
+    np.testing.assert_allclose(codec.decode(codec.encode(images)), images[..., None], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("code_shape", "message"),
     [
         ((9, 2, 1), r"code_shape must have no more cells a side than the images have pixels, \(8, 8\), got \(9, 2, 1\)"),
-        ((4, 4, 5), "numbers must be a whole number from 1 to 4"),
         ((4, 4, 0), "numbers must be a whole number from 1 to 4"),
     ],
 )

@@ -102,7 +102,8 @@ def patch_pca_codec(train_images: ArrayLike, code_shape: tuple[int, int, int], *
     train_images : array, shape (n, height, width[, channels])
         What to fit the components to; the first 20,000 serve.
     code_shape : tuple of int, (height, width, maps)
-        As an encoder's. Where the cells do not divide the image, it is padded with zeros at the bottom and the right.
+        As an encoder's. Where the cells do not divide the image, it is padded with zeros at the bottom and the right. Where a patch has
+        fewer values than there are maps, or there are fewer patches, so many numbers serve.
     shared : bool
         Whether the same components serve all cells, as a convolution's kernel does, or each cell has its own.
 
@@ -116,7 +117,7 @@ def patch_pca_codec(train_images: ArrayLike, code_shape: tuple[int, int, int], *
     data.DataError
         If the images are not.
     ValueError
-        If there are fewer pixels than cells, or fewer values in a patch, or patches, than maps.
+        If there are fewer pixels than cells, or no maps.
 
     Examples
     --------
@@ -131,10 +132,8 @@ def patch_pca_codec(train_images: ArrayLike, code_shape: tuple[int, int, int], *
     if any(cell > side for cell, side in zip(cells, images.shape[1:3], strict=True)):
         raise ValueError(f"code_shape must have no more cells a side than the images have pixels, {images.shape[1:3]}, got {code_shape}")
     patches = _patches(images, cells)
-    if shared:
-        codecs = [pca_codec(patches.reshape(-1, *patches.shape[3:]), maps)]
-    else:
-        codecs = [pca_codec(patches[:, row, column], maps) for row, column in np.ndindex(cells)]
+    sets = [patches.reshape(-1, *patches.shape[3:])] if shared else [patches[:, row, column] for row, column in np.ndindex(cells)]
+    codecs = [pca_codec(own, min(maps, len(own), own[0].size)) for own in sets]
     return PatchPCACodec(codecs, images.shape[1:], cells)
 
 
@@ -167,7 +166,7 @@ class PatchPCACodec:
     @property
     def weights(self) -> int:
         """How many numbers the codec has learned: components and means."""
-        return sum(codec.pca.components_.size + codec.pca.mean_.size for codec in self.codecs)
+        return sum(codec.weights for codec in self.codecs)
 
     def encode(self, images: ArrayLike) -> NDArray[np.float64]:
         """Turn images into codes.
@@ -238,6 +237,11 @@ class PCACodec:
 
     pca: decomposition.PCA
     image_shape: tuple[int, int, int]
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the codec has learned: components and mean."""
+        return self.pca.components_.size + self.pca.mean_.size
 
     def encode(self, images: ArrayLike) -> NDArray[np.float64]:
         """Turn images into codes.
