@@ -10,7 +10,7 @@ _BASIC, _DENOISER = {"filters": [16, 8, 8]}, {"filters": [32, 32, 16]}
 RUNS: dict[str, tuple[dict[str, Any], int]] = {
     "original_basic": (_BASIC, 5),
     "fast_basic": (_BASIC, 5),
-    "original_denoiser": (_DENOISER, 1),
+    "original_denoiser": (_DENOISER, 3),
     "fast_denoiser": (_DENOISER, 5),
     "range_denoiser": (_DENOISER, 1),
     "speedrun_basic": (_BASIC, 5),
