@@ -28,7 +28,7 @@ QUOTED = [
     *("inference_basic_1", "inference_denoiser_1000", "peak_memory_mb", "checkpoint_share", "cores_denoiser_ours", "cores_denoiser_gemm"),
     *("explorer_move_ms", "explorer_move_p95_ms", "dead_maps_from_zero_bias", "scale_disk_share", "run_total"),
     *("sweep_execute_seconds", "sweep_share_of_papermill", "sweep_speedup_2_workers", "sweep_nothing_engine_ms"),
-    *("sweep_run_seconds", "sweep_landing_ms", "sweep_collect_ms", "sweep_notebook_kb"),
+    *("sweep_run_seconds", "sweep_landing_ms", "sweep_soak_growth_mb", "sweep_collect_ms", "sweep_notebook_kb"),
 ]
 
 

@@ -106,7 +106,7 @@ def test_what_is_said_of_models_recipes_and_machines_holds():
         assert re.search(rf"for {slow[0]} and {slow[1]} epochs.*? {fast[0]} and {fast[1]}\b", page)
     assert recipes["range_denoiser"].level_range == (0.0, 1.0)
     assert {recipes[f"{kind}_denoiser"].level_range for kind in ("original", "fast")} == {(0.5, 0.5)}
-    later = ("speedrun", "original_basic/3", "original_basic/4")
+    later = ("speedrun", "original_basic/3", "original_basic/4", "original_denoiser/1", "original_denoiser/2")
     names = [name for name in reference.NAMES if "denoiser-nearest" not in name]
     machines = {("-" in name or name.startswith(later), reference.record(name)["processor"]) for name in names}
     assert machines == {(False, "Intel(R) Xeon(R) Processor"), (True, "AMD EPYC")}
