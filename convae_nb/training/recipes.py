@@ -139,5 +139,5 @@ RECIPES: dict[str, Recipe] = {
     "fast_denoiser": _FAST_DENOISER,
     "range_denoiser": recipe(_FAST_DENOISER, noise_level=(0.0, 1.0)),
     "speedrun_basic": _SPEEDRUN,
-    "speedrun_denoiser": recipe(_SPEEDRUN, epochs=3, learning_rate=0.015, noise_level=0.5),
+    "speedrun_denoiser": recipe(_SPEEDRUN, epochs=2, learning_rate=0.015, noise_level=0.5),
 }
