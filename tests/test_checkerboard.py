@@ -525,8 +525,15 @@ def test_a_code_that_is_drawn_as_nothing_scatters_by_nothing():
 
 @keras.saving.register_keras_serializable("tests")
 class Ramp(keras.layers.Layer):
+    def __init__(self, axis, **options):
+        super().__init__(**options)
+        self.axis = axis
+
     def call(self, maps):
-        return keras.ops.cumsum(maps, axis=1)
+        return keras.ops.cumsum(maps, axis=self.axis)
+
+    def get_config(self):
+        return super().get_config() | {"axis": self.axis}
 
 
 @pytest.mark.parametrize(
@@ -541,7 +548,13 @@ class Ramp(keras.layers.Layer):
             1.0,
             "decoder must be made of layers that take codes of any size",
         ),
-        (keras.Sequential([keras.Input((4, 4, 1)), Ramp()]), 1.0, "the picture does not repeat itself from cell to cell"),
+        (keras.Sequential([keras.Input((4, 4, 1)), Ramp(1)]), 1.0, "the picture does not repeat itself from cell to cell"),
+        (keras.Sequential([keras.Input((4, 4, 1)), Ramp(2)]), 1.0, "the picture does not repeat itself from cell to cell"),
+        (
+            keras.Sequential([keras.Input((28, 28, 1)), keras.layers.MaxPooling2D(4)]),
+            1.0,
+            "decoder must give pictures at least as large as its codes, got 4 pixels for 16 cells",
+        ),
     ],
 )
 def test_what_has_no_flat_answer_is_refused_in_a_sentence(decoder, code, message):

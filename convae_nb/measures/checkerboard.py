@@ -210,10 +210,12 @@ def flat_answer(decoder: keras.Model, code: ArrayLike = 1.0) -> tuple[pd.DataFra
         flat = np.broadcast_to(level, (1, cells, cells, *shape[-1:]))
         picture = np.asarray(_widened(decoder, cells)(flat, training=False), dtype="float64")[0]
         factor = round(picture.shape[0] / cells)
-        kept = (slice(cells // 4 * factor, cells // 2 * factor),) * 2
-        inner = picture[kept]
-        again = picture[(slice(kept[0].start + factor, kept[0].stop + factor),) * 2]
-        if np.abs(inner - again).max() <= _REPEATS * np.abs(inner).max():
+        if factor < 1:
+            raise ValueError(f"decoder must give pictures at least as large as its codes, got {picture.shape[0]} pixels for {cells} cells")
+        start, stop = cells // 4 * factor, cells // 2 * factor
+        inner = picture[start:stop, start:stop]
+        again = picture[start + factor : stop + factor, start:stop], picture[start:stop, start + factor : stop + factor]
+        if all(np.abs(inner - other).max() <= _REPEATS * np.abs(inner).max() for other in again):
             break
     else:
         raise ValueError(f"the picture does not repeat itself from cell to cell even in the middle of {cells}x{cells} cells: {decoder!r}")
