@@ -169,32 +169,18 @@ class PatchPCACodec:
         return sum(codec.weights for codec in self.codecs)
 
     def encode(self, images: ArrayLike) -> NDArray[np.float64]:
-        """Turn images into codes.
-
-        Parameters
-        ----------
-        images : array, shape (batch, height, width[, channels])
+        """Turn images into codes. Parameters and errors are those of `PCACodec.encode`.
 
         Returns
         -------
         ndarray of float, shape (batch, code height, code width, maps)
-
-        Raises
-        ------
-        data.DataError
-            If the images are not.
-        ValueError
-            If they have another shape than the training images.
         """
-        images = data.as_images(images)
-        if images.shape[1:] != self.image_shape:
-            raise ValueError(f"the code is fitted to images of shape {self.image_shape}, got {images.shape[1:]}")
-        patches = _patches(images, self.cells)
+        patches = _patches(_like_training(images, self.image_shape), self.cells)
         codes = [self._codec(i).encode(patches[:, row, column]) for i, (row, column) in enumerate(np.ndindex(self.cells))]
-        return np.stack(codes, axis=1).reshape(len(images), *self.cells, -1)
+        return np.stack(codes, axis=1).reshape(len(patches), *self.cells, -1)
 
     def decode(self, codes: ArrayLike) -> NDArray[np.float32]:
-        """Turn codes back into images.
+        """Turn codes back into images, as `PCACodec.decode` does.
 
         Parameters
         ----------
@@ -261,9 +247,7 @@ class PCACodec:
         ValueError
             If they have another shape than the training images.
         """
-        images = data.as_images(images)
-        if images.shape[1:] != self.image_shape:
-            raise ValueError(f"the code is fitted to images of shape {self.image_shape}, got {images.shape[1:]}")
+        images = _like_training(images, self.image_shape)
         return self.pca.transform(images.reshape(len(images), -1))
 
     def decode(self, codes: ArrayLike) -> NDArray[np.float32]:
@@ -288,3 +272,11 @@ class PCACodec:
             raise ValueError(f"codes must have the shape (batch, {numbers}), got {np.shape(codes)}")
         images = np.clip(self.pca.inverse_transform(codes), 0, 1)
         return images.reshape(-1, *self.image_shape).astype("float32")
+
+
+def _like_training(images: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Check images as `data.as_images` does, and that they have the shape of those that a code was fitted to."""
+    images = data.as_images(images)
+    if images.shape[1:] != shape:
+        raise ValueError(f"the code is fitted to images of shape {shape}, got {images.shape[1:]}")
+    return images
