@@ -54,22 +54,20 @@ class Parameters(pydantic.BaseModel):
     source: str = Field(
         "mnist",
         min_length=1,
-        description="where the images come from: mnist, or the path of a .npz file or a folder of pictures that data.load reads",
+        description="where the images come from: mnist, the path of a .npz file or of a folder",
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="what every random number of the chapter follows from, 0 to 2147483647")
     recipe: _Choice = Field("fast_basic", description="how the network is trained, a name of training.RECIPES")
     epochs: int = Field(0, ge=0, le=1000, description="passes over the training digits, 0 to 1000; 0: as many as the recipe has")
     filters: list[Annotated[int, Field(ge=1, le=512)]] = Field(
-        [16, 8, 8], min_length=1, max_length=5, description="feature maps after each of the encoder's 1 to 5 convolutions, each 1 to 512"
+        [16, 8, 8], min_length=1, max_length=5, description="feature maps of the encoder's 1 to 5 convolutions, each 1 to 512"
     )
     decoder: _Choice = Field("nearest", description="the way back up, a name of models.DECODERS")
     kernel_size: int = Field(3, ge=1, le=9, description="side of the convolutions' square kernels in pixels, 1 to 9")
     noise_kind: _Choice = Field("gaussian", description="kind of the noise, a name of noise.KINDS")
-    noise_level: float = Field(
-        0.5, ge=0, description="strength of the noise in its kind's unit (noise.KINDS); gaussian: standard deviation, 0 to 2"
-    )
+    noise_level: float = Field(0.5, ge=0, description="strength of the noise; gaussian: standard deviation, 0 to 2")
     train_digits: int = Field(0, ge=0, le=60_000, description="training digits used, the first ones, 0 to 60000; 0: all")
-    retrain: bool = Field(False, description="whether to train the long reference runs again instead of loading their results")
+    retrain: bool = Field(False, description="whether to train the long reference runs again instead of loading them")
 
     def __init__(self, **values: Any):
         for name in values:
