@@ -238,15 +238,15 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
     slots, run = machines * cores, measured["sweep_run_seconds"]
     landing, size = measured["sweep_landing_ms"] / 1000, measured["sweep_notebook_kb"]
     return (
-        f"**{runs:,} runs on {machines} machines.** Computed from the runs of chapter 3 that were measured, not tried: each takes "
-        f"{run:.0f} seconds of a core, and so {runs:,} of them {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} "
-        f"cores; papermill and the "
+        f"**{runs:,} runs on {machines} machines.** Computed, not tried, from runs of chapter 3 on 5,000 digits for one epoch: each "
+        f"takes {run:.0f} seconds of a core, and so {runs:,} of them {runs * run / slots / 60:.0f} minutes on {machines} machines of "
+        f"{cores} cores; papermill and the "
         f"start of the kernel are {measured['sweep_execute_seconds'] / run:.0%} of it. Their notebooks fill {runs * size / 1e6:.1f} GB on "
         f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 1000:.0f} seconds to read. That machine "
         f"gives way first: one process hands out, takes back and writes, {1 / landing:.0f} runs a second at most, of which this sweep "
         f"asks for {slots / run:.0f}. It keeps {slots} cores at work as long as a run takes more than {slots * landing:.1f} seconds; "
-        f"shorter ones wait for it, and are better made longer, several settings to a run. Neither the scheduler's memory nor the "
-        f"workers' grows with the number of runs, since no more are handed out than can start."
+        f"shorter ones wait for it, and are better made longer, several settings to a run. No more runs are handed "
+        f"out than can start."
     )
 
 
