@@ -1,7 +1,7 @@
 """How checkered is a decoder: the overlap of its kernels, its answer to flat input, and the images that come out of it.
 
 An upsampling by s can treat pixels unevenly with a period of s, which shows at the multiples of 1/s in the spectrum. Frequencies are
-in cycles a pixel; images are finite numbers of any range, such as logits, of shape ``(batch, height, width[, channels])``.
+in cycles per pixel; images are finite numbers of any range, such as logits, of shape ``(batch, height, width[, channels])``.
 """
 
 from convae_nb.measures.checkerboard import checkerboard_index as checkerboard_index

@@ -120,6 +120,34 @@ def test_every_figure_comes_from_plots_and_says_its_finding(path):
             assert any("image/png" in data for data in data_of(cell)), "where no kernel runs, the explorer is a picture"
 
 
+@every_chapter
+def test_chapters_open_with_the_road_and_are_short(path):
+    number = int(path.stem[:2])
+    assert f"](../images/road_{number}.png)" in source(read(path)["cells"][0]).split("\n\n")[1]
+    assert len(read(path)["cells"]) <= 60
+
+
+@every_notebook
+def test_an_answer_is_hidden_in_the_book_and_in_jupyterlab_alike_behind_a_question(path):
+    before = ""
+    for cell in read(path)["cells"]:
+        if cell["cell_type"] == "code":
+            hidden = "hide-output" in tags(cell)
+            assert cell["metadata"].get("jupyter", {}).get("outputs_hidden", False) == hidden
+            assert not hidden or "?" in "".join(before.split("\n\n")[-2:]), source(cell)
+            if "parameters" in tags(cell) or "import " in source(cell).split("\n\n")[0].splitlines()[0]:
+                assert "hide-input" in tags(cell), source(cell)
+        else:
+            before = source(cell)
+
+
+def test_plain_keras_comes_first():
+    network = [source(cell) for cell in cells(NOTEBOOKS / "02_architecture.ipynb", "code") if "# Now 28x28x16" in source(cell)]
+    assert len(network) == 1
+    trained = "\n".join(source(cell) for cell in cells(NOTEBOOKS / "03_training.ipynb", "code"))
+    assert all(call in trained for call in ("compile(", ".fit(", ".summary("))
+
+
 @every_notebook
 def test_relative_links_lead_somewhere(path):
     for cell in cells(path, "markdown"):

@@ -28,7 +28,7 @@ FOLDERS = ["benchmarks", "book", "convae_nb", "images", "tests"]
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("book/**/*.md"))]
 CHAPTERS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
 # How the chapters say their minutes, and how tables do.
-MINUTES = {"a quarter of a minute": "¼", "fifteen seconds": "¼", "a minute": "1", "a minute and a half": "1½"}
+MINUTES = {"a quarter of a minute": "¼", "fifteen seconds": "¼", "half a minute": "½", "a minute": "1", "a minute and a half": "1½"}
 every_page = pytest.mark.parametrize("page", PAGES)
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 

@@ -22,7 +22,15 @@ FIGURES = {
     "image": lambda: plots.image(DIM[0]),
     "image_rows": lambda: plots.image_rows({"dim": DIM, "error": -DIM}, notes={"dim": [1.234, "two", 3]}, signed=["error"]),
     "number_grids": lambda: plots.number_grids({"a": [[1, 2], [3, 4]], "b": np.zeros((2, 3))}),
-    "loss_curves": lambda: plots.loss_curves({"one": [0.3, 0.2], "two": [0.4]}, levels={"floor": 0.1}),
+    "loss_curves": lambda: plots.loss_curves({"one": ([1e3, 1e4], [0.3, 0.2])}, ends={"one": 0.19}, levels={"mean image": 0.2}),
+    "road": lambda: plots.road(3),
+    "heat_map": lambda: plots.heat_map(SEEDS - 4, label="gain (dB)"),
+    "histograms": lambda: plots.histograms({"one": [0, 1, 1], "two": [0.5, 2.0]}, xlabel="value"),
+    "classes": lambda: plots.classes(RNG.normal(size=(6, 2)), [0, 0, 1, 1, 2, 2], xlabel="a", ylabel="b"),
+    "word_grids": lambda: plots.word_grids({"one": [["a", ""], ["b", "a"]], "two": [["b"]]}),
+    "tiles": lambda: plots.tiles(DIM[..., 0].reshape(1, 3, 10, 12), xlabel="a", ylabel="b", extent=(0, 1, 0, 1)),
+    "insets": lambda: plots.insets({"one": DIM[0, ..., 0], "two": DIM[1, ..., 0]}, box=(2, 3, 5)),
+    "spectra": lambda: plots.spectra({"one": DIM[0], "two": DIM[1]}),
     "code_maps": lambda: plots.code_maps(DIM[:2], RNG.uniform(size=(2, 4, 4, 3))),
     "bars": lambda: plots.bars([1, 10, 0, 5], xlabel="value", ylabel="count", log=True),
     "lines": lambda: plots.lines({"x": ([0, 1], [1, 0])}, xlabel="a", ylabel="b", marks={"here": ([0.5], [0.5])}),
@@ -133,9 +141,9 @@ def test_a_large_picture_has_no_more_numbers_on_its_axes_than_have_room():
         assert plots.image(np.zeros((side, 9))).axes[0].get_yticks().tolist() == list(range(0, side, step))
 
 
-def test_a_curve_without_an_epoch_is_left_out():
-    figure = plots.loss_curves({"this run": [0.3, 0.2], "the reference": []})
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["this run"]
+def test_a_curve_without_a_point_is_left_out_with_its_end():
+    figure = plots.loss_curves({"this run": ([100, 1000], [0.3, 0.2]), "the reference": ([], [])}, ends={"the reference": 0.1})
+    assert legend(figure.axes[0]) == ["this run, training"]
 
 
 def test_rows_are_labelled_once_and_notes_stand_below_their_pictures():
@@ -240,21 +248,20 @@ def test_a_table_is_a_panel_of_bars_for_each_column_its_first_row_on_top_and_val
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["conv1", "pool1", "up1"]
 
 
-def test_loss_curves_start_at_epoch_one_and_name_their_levels():
-    figure = plots.loss_curves({"training": [0.3, 0.2, 0.1]}, levels={"entropy floor": 0.05})
-    curve, level = figure.axes[0].lines
-    np.testing.assert_array_equal(curve.get_xdata(), [1, 2, 3])
-    assert list(level.get_ydata()) == [0.05, 0.05]
-    assert "entropy floor" in texts(figure)
-
-
-def test_every_loss_curve_has_its_losses_its_name_and_a_look_of_its_own():
-    losses = {"training": [0.3, 0.2], "validation": [0.4, 0.35], "the reference": [0.25]}
-    (axes,) = plots.loss_curves(losses).axes
-    assert {line.get_label(): line.get_ydata().tolist() for line in axes.lines} == losses
-    assert legend(axes) == list(losses)
-    assert len({line.get_color() for line in axes.lines}) == len({line.get_marker() for line in axes.lines}) == 3
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats a pixel)")
+def test_loss_curves_are_drawn_over_the_images_seen_on_logarithmic_axes_and_name_their_levels_and_ends():
+    curves = {"one": ([100, 1000, 10_000], [0.3, 0.2, 0.1]), "two": ([500, 5000], [0.4, 0.2])}
+    (axes,) = plots.loss_curves(curves, ends={"two": 0.21, "one": 0.11}, levels={"mean image": 0.25}).axes
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    lines = {line.get_label(): line for line in axes.lines}
+    for label, (seen, excess) in curves.items():
+        np.testing.assert_array_equal(lines[f"{label}, training"].get_xydata().T, [seen, excess])
+        (end,) = lines[f"{label}, test digits"].get_xydata()
+        assert end.tolist() == [seen[-1], {"one": 0.11, "two": 0.21}[label]]
+        assert lines[f"{label}, test digits"].get_color() == lines[f"{label}, training"].get_color()
+    assert lines["one, training"].get_color() != lines["two, training"].get_color()
+    assert lines["one, training"].get_linestyle() != lines["two, training"].get_linestyle()
+    assert [text.get_text() for text in axes.texts] == ["mean image"]
+    assert 0.25 in [line.get_ydata()[0] for line in axes.lines]
 
 
 def test_the_network_names_each_layer_with_its_shape():
@@ -402,3 +409,114 @@ def test_a_sweep_over_what_is_no_number_writes_its_values_out():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["(4, 2)", "(16, 8)"]
     with pytest.raises(ValueError, match="table must have the columns that are drawn, got 'los'"):
         plots.sweep(SWEPT, x="epochs", y="los", xlabel="epochs", ylabel="loss")
+
+
+def test_a_heat_map_writes_every_number_and_frames_the_largest_of_a_row_if_it_is_above_zero():
+    names = pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("c", 3)])
+    table = pd.DataFrame({"one": [1.04, -2.0, -0.04], "two": [0.5, -1.0, 0.0]}, index=names)
+    axes, _ = plots.heat_map(table, label="gain (dB)", limit=1.5).axes
+    assert [text.get_text() for text in axes.texts] == ["+1.0", "+0.5", "-2.0", "-1.0", "+0.0", "+0.0"]
+    (drawn,) = axes.images
+    assert drawn.get_clim() == (-1.5, 1.5)
+    (frame,) = axes.patches
+    assert (round(frame.get_x()), round(frame.get_y())) == (0, 0)
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a 1", "b 2", "c 3"]
+
+
+def test_histograms_share_a_range_and_sum_to_all_and_name_their_means():
+    one, two = plots.histograms({"one": [0.0, 1.0, 1.0, 2.0], "two": [4.0, 4.0]}, xlabel="value", bins=4).axes
+    assert one.get_xlim() == two.get_xlim()
+    assert [patch.get_height() for patch in one.patches] == [25, 50, 25, 0]
+    assert [patch.get_height() for patch in two.patches] == [0, 0, 0, 100]
+    assert legend(one) == ["mean 1.000"]
+
+
+def test_each_class_has_a_colour_of_its_own_and_its_name_at_its_median():
+    points = np.array([[0.0, 0], [1, 1], [5, 5], [9, 0], [9, 2], [9, 9]])
+    (axes,) = plots.classes(points, ["a", "a", "a", "b", "b", "b"], xlabel="x", ylabel="y").axes
+    assert {text.get_text(): text.get_position() for text in axes.texts} == {"a": (1, 1), "b": (9, 2)}
+    assert len({line.get_color() for line in axes.lines}) == 2
+    np.testing.assert_array_equal(axes.lines[1].get_xydata(), points[3:])
+
+
+def test_equal_words_have_equal_colours_in_all_grids_and_an_empty_cell_is_white():
+    one, two = plots.word_grids({"one": [["a", ""], ["b", "a"]], "two": [["b", "c"]]}).axes
+    faces = {}
+    for axes in (one, two):
+        for patch, text in zip(axes.patches, axes.texts, strict=True):
+            faces.setdefault(text.get_text(), set()).add(patch.get_facecolor())
+    assert [len(found) for found in faces.values()] == [1] * 4
+    assert len(set.union(*faces.values())) == 4
+    assert faces[""] == {(1, 1, 1, 1)}
+
+
+def test_tiles_lie_side_by_side_with_the_first_row_at_the_bottom():
+    images = RNG.uniform(size=(2, 3, 4, 5))
+    (axes,) = plots.tiles(images, xlabel="a", ylabel="b", extent=(-1, 1, -2, 2)).axes
+    (drawn,) = axes.images
+    assert drawn.get_array().shape == (8, 15)
+    np.testing.assert_array_equal(drawn.get_array()[4:, 5:10], images[0, 1])
+    np.testing.assert_array_equal(drawn.get_array()[:4, :5], images[1, 0])
+    assert drawn.get_extent() == [-1, 1, -2, 2]
+
+
+def test_insets_are_the_same_piece_of_every_picture_and_their_pixels_whole_screen_pixels():
+    pictures = {name: RNG.uniform(size=(30, 40)) for name in ("original", "one", "two", "three")}
+    figure = plots.insets(pictures, box=(4, 6, 10), times=4)
+    whole, *pieces = figure.axes
+    np.testing.assert_array_equal(whole.images[0].get_array(), pictures["original"])
+    (box,) = whole.patches
+    assert (box.get_x(), box.get_y(), box.get_width()) == (5.5, 3.5, 10)
+    for axes, (name, picture) in zip(pieces, pictures.items(), strict=True):
+        assert axes.get_title() == name
+        np.testing.assert_array_equal(axes.images[0].get_array(), picture[4:14, 6:16])
+        extent = axes.get_position().transformed(figure.transFigure)
+        assert (round(extent.width, 6), round(extent.height, 6)) == (40, 40)
+
+
+def test_a_planted_checkerboard_is_the_corner_of_its_spectrum():
+    board = (-1.0) ** np.indices((16, 16)).sum(axis=0)[..., None]
+    figure = plots.spectra({"flat": 0.5 + 0 * board, "board": 0.5 + 0.1 * board})
+    spectrum = [axes for axes in figure.axes if axes.images][-2:]
+    of_flat, of_board = (axes.images[0].get_array() for axes in (spectrum[-2], spectrum[-1]))
+    assert np.unravel_index(of_board.argmax(), of_board.shape) == (0, 0)
+    assert of_board.max() == 0
+    assert of_flat.max() == -60
+    rings = spectrum[-1].lines[0].get_xydata()
+    assert [-0.5, -0.5] in rings.tolist()
+
+
+@pytest.mark.parametrize("station", [1, 6])
+def test_one_station_of_the_road_is_lit(station):
+    (axes,) = plots.road(station).axes
+    lit = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o" and line.get_color() != "white"]
+    assert lit == [station]
+
+
+def test_lines_may_mark_their_points_and_double_along_x():
+    (axes,) = plots.lines({"a": ([16, 32, 64], [1, 2, 3])}, xlabel="x", ylabel="y", points=True, log2=True).axes
+    assert axes.get_xscale() == "log"
+    assert axes.xaxis.get_transform().base == 2
+    assert axes.lines[0].get_marker() == "o"
+
+
+def test_magnified_numbers_have_symmetric_colours_and_a_bar_with_their_unit():
+    figure = plots.magnified({"logits": 4 * DIM}, times=4, signed={"logits": 8.0}, unit="logits")
+    *pieces, bar = figure.axes
+    for axes, picture in zip(pieces, DIM, strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), picture[..., 0] / 2, rtol=1e-6)
+        assert axes.images[0].get_clim() == (-1, 1)
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["-8", "0", "8"]
+    assert bar.get_ylabel() == "logits"
+
+
+def test_cells_of_a_grid_are_framed_where_asked():
+    one, two = plots.number_grids({"one": np.ones((4, 4)), "two": np.ones((2, 2))}, frames={"one": [(0, 2, 2, 2), (3, 0, 1, 4)]}).axes
+    frames = [(patch.get_x(), patch.get_y(), patch.get_width(), patch.get_height()) for patch in one.patches]
+    np.testing.assert_allclose(frames, [(1.56, -0.44, 1.88, 1.88), (-0.44, 2.56, 3.88, 0.88)])
+    assert not two.patches
+
+
+def test_numbers_under_pictures_have_their_unit():
+    figure = plots.image_rows({"dim": DIM}, notes={"dim": [20.345, "text", 3]}, unit="dB")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["20.3 dB", "text", "3 dB"]

@@ -22,21 +22,26 @@ def copied(tmp_path, monkeypatch):
 
 
 def test_the_package_ships_exactly_the_named_runs_and_they_are_small():
-    assert {path.name for path in WEIGHTS.iterdir()} == {f"{name}.{suffix}" for name in models.DECODERS for suffix in ("npz", "json")}
+    assert {path.name for path in WEIGHTS.iterdir()} == {
+        f"{name}.{suffix}" for name in (*models.DECODERS, "own_denoiser", "photographs") for suffix in ("npz", "json")
+    }
     stored = {name for path in WEIGHTS.glob("*.json") for name in json.loads(path.read_text())}
     assert stored == {name for name in reference.NAMES if "fast_denoiser-nearest/" not in name}
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 6e6
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 8e6
 
 
-@functools.cache
-def digits_and_noisy(level):
-    """The test digits, and the same with noise."""
-    digits = data.load().x_test
-    return digits, noise.corrupt(digits, level=level)
+@functools.lru_cache(maxsize=2)
+def clean_and_noisy(photographs, kind, level):
+    """The images that a run is measured on, and the same with noise."""
+    images = data.photograph_patches().x_test if photographs else data.load().x_test
+    return images, noise.corrupt(images, kind, level)
 
 
 def inputs_of(name):
-    return digits_and_noisy(0.5 if "denoiser" in name else 0)
+    """What a run is measured on; a range of levels is measured at 0.5."""
+    recipe = reference.recipe_of(name)
+    low, high = recipe.level_range
+    return clean_and_noisy(name.startswith("photographs"), recipe.noise_kind, high if low == high else 0.5)
 
 
 def marked(names):
@@ -67,16 +72,23 @@ def test_another_seed_has_the_loss_of_its_record(name):
 
 @pytest.mark.parametrize("name", reference.NAMES)
 def test_a_record_is_of_the_recipe_that_the_package_has(name):
-    about, (recipe, seed) = reference.record(name), name.split("/")
-    recipe, *decoder = recipe.split("-")
-    changes = {"seed": int(seed)}
-    if decoder and recipe == "fast_basic":
-        changes["learning_rate"] = reference.recipe_for(decoder[0]).learning_rate
-    assert training.Recipe.model_validate_json(json.dumps(about["recipe"])) == training.RECIPES[recipe].model_copy(update=changes)
+    about, (group, seed) = reference.record(name), name.split("/")
+    recipe, *rest = group.split("-")
+    changes: dict = {"seed": int(seed)}
+    if recipe == "own_denoiser":
+        recipe, (kind, level), rest = "fast_denoiser", rest, []
+        changes |= {"epochs": 2, "noise_kind": kind, "noise_level": float(level)}
+    elif recipe == "photographs":
+        recipe, changes = "fast_basic", changes | {"epochs": 20, "learning_rate": 0.01}
+    elif rest and recipe == "fast_basic":
+        changes["learning_rate"] = reference.recipe_for(rest[0]).learning_rate
+    recorded = training.Recipe.model_validate_json(json.dumps(about["recipe"]))
+    assert recorded == training.RECIPES[recipe].model_copy(update=changes)
+    assert about.get("precision", "float32") == recorded.precision
     assert about["model"]["seed"] == int(seed)
-    assert about["model"].get("decoder", "nearest") == (decoder or ["nearest"])[0]
-    assert about["model"].get("output_convolution", True) == (decoder[1:] != ["bare"])
-    assert len(about["history"]["loss"]) == math.ceil(training.RECIPES[recipe].epochs)
+    assert about["model"].get("decoder", "nearest") == (rest or ["nearest"])[0]
+    assert about["model"].get("output_convolution", True) == (rest[1:] != ["bare"])
+    assert len(about["history"]["loss"]) == math.ceil(recorded.epochs)
     assert about["seconds"] > 0
 
 
@@ -135,3 +147,58 @@ def test_a_run_is_made_with_weights_and_record(copied, tmp_path, monkeypatch):
     bare, whole = (reference.load(name).count_params() for name in ("fast_basic-bilinear-bare/1", "fast_basic-bilinear/1"))
     assert whole - bare == (3 * 3 * 8 * 16 + 16) + (3 * 3 * 16 + 1) - (3 * 3 * 8 + 1)  # two layers more, one less
     assert (tmp_path / "checkpoints/fast_basic-bilinear-bare/1/checkpoint.npz").exists()
+
+
+def test_a_curve_stands_at_the_middle_of_its_epochs_and_other_images_have_none(capsys):
+    seen, loss = reference.curve("original_basic/1", "mnist")
+    assert loss.tolist() == reference.record("original_basic/1")["history"]["loss"]
+    np.testing.assert_array_equal(seen, 30_000 + 60_000 * np.arange(20))
+    seen, loss = reference.curve("original_basic", "photographs.npz")
+    assert seen.size == loss.size == 0
+    assert "there is none to compare with" in capsys.readouterr().out
+
+
+def test_what_ships_is_found_and_anything_else_is_trained(capsys, monkeypatch):
+    recipe = training.recipe("fast_basic", seed=3)
+    model, seconds, precision = reference.find_or_train(data.load(), recipe, filters=[16, 8, 8])
+    assert "It ships: fast_basic/3" in capsys.readouterr().out
+    for own, shipped in zip(model.get_weights(), reference.load("fast_basic/3").get_weights(), strict=True):
+        np.testing.assert_array_equal(own, shipped)
+    assert (seconds, precision) == (reference.record("fast_basic/3")["seconds"], "float32")
+
+    trained = []
+    monkeypatch.setattr(training, "train", lambda model, dataset, recipe: trained.append(recipe) or Result())
+    few = data.first(data.load(), 200)
+    other = training.recipe(recipe, epochs=1)
+    for dataset, chosen, changes in (
+        (few, recipe, {}),
+        (data.load(), other, {}),
+        (data.load(), recipe, {"filters": [8, 4]}),
+        (data.load(), recipe, {"retrain": True}),
+    ):
+        reference.find_or_train(dataset, chosen, **changes)
+        assert trained.pop() == chosen
+
+
+class Result:
+    seconds, precision = 1.0, "float32"
+
+
+def test_measured_runs_are_rows_with_their_decoder_and_seed():
+    names = ["fast_basic/0", "fast_basic-subpixel-bare/2"]
+    table = reference.measured({name: reference.record(name) for name in names})
+    assert table[["decoder", "bare", "seed"]].values.tolist() == [["nearest", False, 0], ["subpixel", True, 2]]
+    for row, name in zip(table.to_dict("records"), names, strict=True):
+        about = reference.record(name)
+        assert row["excess loss"] == about["test"]["excess"]
+        assert row["index of logits"] == about["checkerboard"]["logits"]
+
+
+def test_networks_of_photographs_take_patches_and_hold_what_was_measured():
+    name = "photographs-nearest/1"
+    patches = data.photograph_patches()
+    model, about = reference.load(name), reference.record(name)
+    assert model.input_shape[1:] == (32, 32, 1)
+    assert about["recipe"]["epochs"] == 20
+    measured = metrics.evaluate(model, patches.x_test).loc[0]
+    assert measured["loss"] == pytest.approx(about["test"]["loss"], abs=1e-5)

@@ -10,7 +10,7 @@ import pytest
 from sklearn import decomposition
 
 from convae_nb import baselines, data, metrics, models, reference, training
-from convae_nb.reference import make, networks, tables
+from convae_nb.reference import make, networks, resumable, tables
 
 RECIPE = training.recipe("fast_basic", epochs=1, batch_size=20)
 
@@ -93,14 +93,14 @@ def test_a_loss_of_another_recipe_is_not_taken_over(tmp_path):
         return [{"doubled": 2 * number}]
 
     points = [{"number": number} for number in (3, 1)]
-    assert make._resumable_table("table", "a recipe", points, measure, tmp_path)["doubled"].tolist() == [6, 2]
+    assert resumable.resumable_table("table", "a recipe", points, measure, tmp_path)["doubled"].tolist() == [6, 2]
 
     def never(number):
         raise AssertionError(number)
 
-    assert make._resumable_table("table", "a recipe", points[::-1], never, tmp_path)["doubled"].tolist() == [2, 6]
+    assert resumable.resumable_table("table", "a recipe", points[::-1], never, tmp_path)["doubled"].tolist() == [2, 6]
     with pytest.raises(AssertionError):
-        make._resumable_table("table", "another recipe", points, never, tmp_path)
+        resumable.resumable_table("table", "another recipe", points, never, tmp_path)
 
 
 def test_one_lucky_seed_does_not_choose_a_rate(tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_the_denoisers_are_as_measured():
     table = reference.denoising()
     table = table[(table["tuned_for"] == "the condition") & (table["kind"] == "gaussian")]
     psnr = table.pivot(index="method", columns="level", values="PSNR").loc[list(table["method"].unique())]
-    names = {name: f"`{name}`" for name in training.RECIPES}
+    names = {name: f"`{name}`" for name in (*training.RECIPES, "own_denoiser")}
     lines = [f"| {names.get(name, name)} | {' | '.join(f'{value:.2f}' for value in row)} |" for name, row in psnr.iterrows()]
     assert table_of("Denoisers") == lines
     assert f"| method | {' | '.join(f'{level:g}' for level in psnr.columns)} |" in RESULTS
@@ -100,16 +100,21 @@ def test_what_is_said_of_models_recipes_and_machines_holds():
     recipes = training.RECIPES
     for slow, fast in (("original_basic", "fast_basic"), ("original_denoiser", "fast_denoiser")):
         assert (recipes[slow].batch_size, recipes[slow].learning_rate, recipes[fast].batch_size) == (200, 0.001, 50)
-        assert (recipes[fast].schedule, recipes[fast].start_at_mean, recipes[fast].precision) == ("one_cycle", True, "bfloat16")
+        assert (recipes[fast].schedule, recipes[fast].start_at_mean, recipes[fast].precision) == ("one_cycle", True, "float32")
+    basic, denoiser = (recipes[f"fast_{model}"] for model in ("basic", "denoiser"))
+    assert basic.beta_2 == denoiser.beta_2
+    assert f"up to {basic.learning_rate:g} and {denoiser.learning_rate:g}, a `beta_2` of {basic.beta_2:g}" in said
+    assert {recipes[f"speedrun_{model}"].precision for model in ("basic", "denoiser")} == {"bfloat16"}
     slow, fast = ([recipes[f"{kind}_{model}"].epochs for model in ("basic", "denoiser")] for kind in ("original", "fast"))
     for page in (said, unwrapped(README)):
         assert re.search(rf"for {slow[0]} and {slow[1]} epochs.*? {fast[0]} and {fast[1]}\b", page)
     assert recipes["range_denoiser"].level_range == (0.0, 1.0)
     assert {recipes[f"{kind}_denoiser"].level_range for kind in ("original", "fast")} == {(0.5, 0.5)}
-    later = ("speedrun", "original_basic/3", "original_basic/4", "original_denoiser/1", "original_denoiser/2")
-    names = [name for name in reference.NAMES if "denoiser-nearest" not in name]
-    machines = {("-" in name or name.startswith(later), reference.record(name)["processor"]) for name in names}
-    assert machines == {(False, "Intel(R) Xeon(R) Processor"), (True, "AMD EPYC")}
+    intel = {"original_basic/0", "original_basic/1", "original_basic/2", "original_denoiser/0"}
+    machines = {(name in intel, reference.record(name)["processor"]) for name in reference.NAMES}
+    assert machines == {(True, "Intel(R) Xeon(R) Processor"), (False, "AMD EPYC")}
+    precisions = {(name.startswith("speedrun"), reference.record(name).get("precision", "float32")) for name in reference.NAMES}
+    assert precisions == {(False, "float32"), (True, "bfloat16")}
     (versions,) = {json.dumps(reference.record(name)["versions"]) for name in reference.NAMES}
     python, tensorflow, keras = (version.rsplit(".", 1)[0] for version in json.loads(versions).values())
     assert f"Python {python}, TensorFlow {tensorflow} and Keras {keras}." in said
@@ -118,11 +123,13 @@ def test_what_is_said_of_models_recipes_and_machines_holds():
 def test_what_pca_reaches_is_what_chapter_3_shows():
     cells = json.loads((ROOT / "notebooks/03_training.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = "\n".join("".join(output.get("data", {}).get("text/plain", "")) for cell in cells for output in cell.get("outputs", []))
-    same_numbers, same_weights = (
-        re.search(rf"^PCA, same {what} +(\d+) +\d+ +([\d.]+)", shown, re.MULTILINE) for what in ("numbers", "weights")
-    )
-    said = f"code, {same_numbers[1]}, reaches {float(same_numbers[2]):.2f} dB, with as many weights {float(same_weights[2]):.2f} dB"
-    assert said in unwrapped(RESULTS)
+    rows = {
+        row[1]: (f"{int(row[2]):,}", f"{float(row[3]):.2f}")
+        for row in re.finditer(r"^(PCA[a-z, ]*?) +(\d+) +([\d.]+) +[\d.]+$", shown, re.MULTILINE)
+    }
+    (weights, psnr), (few, shared), (more, own) = (rows[f"PCA{kind}"] for kind in ("", " of patches, shared", " of patches, each its own"))
+    said = f"code, 128, reaches {psnr} dB with {weights} weights; PCA of patches, with the code's own shape, {shared} dB with {few} weights"
+    assert f"{said} that all places share, and {own} dB with {more} of their own" in unwrapped(RESULTS)
 
 
 @pytest.mark.slow

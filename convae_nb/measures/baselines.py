@@ -14,7 +14,7 @@ _PATCH_IMAGES = 20_000  # more change the PSNR of patches by less than 0.01 dB
 
 
 def pca_codec(train_images: ArrayLike, numbers: int) -> "PCACodec":
-    """Fit a code of some numbers an image, their first principal components: no linear code has a lower squared error.
+    """Fit a code of some numbers per image, their first principal components: no linear code has a lower squared error.
 
     The components are exact and the same in every run: scikit-learn takes them from the covariance of the pixels, in float64, or, where
     there are fewer images than pixels, from the singular values of the images. 60,000 digits take about two seconds.

@@ -1,7 +1,7 @@
 """How checkered is a decoder: the overlap of its kernels, its answer to flat input, and the images that come out of it.
 
 An upsampling by s can treat pixels unevenly with a period of s, which shows at the multiples of 1/s in the spectrum. Frequencies are
-in cycles a pixel; images are finite numbers of any range, such as logits, of shape ``(batch, height, width[, channels])``.
+in cycles per pixel; images are finite numbers of any range, such as logits, of shape ``(batch, height, width[, channels])``.
 """
 
 import functools
@@ -229,17 +229,19 @@ def checkerboard_index(images: ArrayLike, factor: int = 2) -> NDArray[np.float64
     Upsampling shows as peaks at the multiples of 1 / `factor` [1]_: for 2 at (½, 0), (0, ½) and (½, ½), stripes along either axis and the
     board. Each image less its mean is weighed with Hann's window, and its Fourier power taken around each of them but (0, 0), in steps
     of 1 / height and 1 / width. The mean over the 3x3 nearest points, which hold all of a regular pattern, is divided by the
-    mean over the 16 points around these. The index is the mean of these ratios of powers: twice a strong board is four times the index.
+    mean over the 16 points around these. The index is the mean of these ratios of powers: a strong checkerboard made twice as
+    strong is four times the index.
 
     White noise has a median of about 1. On the 10,000 test digits of MNIST the median is 0.91, and 90 % lie between 0.44 and 1.79.
     Below lies what leaves these frequencies out: smooth images, and those enlarged by repeating pixels. A digit has power of its
-    own there, which a board adds to or cancels, depending on where it lies: judge by the median over many, which does not depend on that.
+    own there, which a checkerboard adds to or cancels, depending on where it lies: judge by the median over many, which does not
+    depend on that.
 
     Parameters
     ----------
     images : array, shape (batch, height, width[, channels])
         Any finite numbers. At least 4 x `factor` pixels a side; odd sizes are measured at the same frequencies. The powers of channels
-        are averaged, so that boards of opposite sign in two colours do not cancel.
+        are averaged, so that checkerboards of opposite sign in two colours do not cancel.
     factor : int
         Period of the patterns, in pixels, at least 2. A factor of 4, for two layers in a row, counts those of period 2 as well.
 
@@ -260,7 +262,7 @@ def checkerboard_index(images: ArrayLike, factor: int = 2) -> NDArray[np.float64
 
     Examples
     --------
-    One bright pixel holds all frequencies alike. A board under it stands out.
+    One bright pixel holds all frequencies alike. A checkerboard under it stands out.
 
     >>> pixel = np.zeros((8, 8))
     >>> pixel[3, 4] = 1
@@ -321,7 +323,7 @@ def power_spectrum(images: ArrayLike) -> tuple[pd.DataFrame, pd.Series]:
 
     Examples
     --------
-    A board of amplitude ½, in 8x8 pixels: each axis adds up 8 pixels in step, of which the window leaves 2/3 in power.
+    A checkerboard of amplitude ½, in 8x8 pixels: each axis adds up 8 pixels in step, of which the window leaves 2/3 in power.
 
     >>> power, azimuthal = power_spectrum(np.indices((1, 8, 8)).sum(axis=0) % 2)
     >>> print(power.loc[-0.5, -0.5].round(4), round(0.5**2 * (8 * 2 / 3) ** 2, 4))

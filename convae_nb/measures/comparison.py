@@ -103,7 +103,7 @@ def _compare_at(kind, level, denoisers, images, seed, reference):
 
 
 def _scores(denoise, images, noisy, kind, level):
-    """Measure one method, a row an image."""
+    """Measure one method, a row for each image."""
     tables = []
     for start in range(0, len(images), _BATCH):
         part = slice(start, start + _BATCH)

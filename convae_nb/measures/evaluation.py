@@ -34,7 +34,7 @@ def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None =
     Returns
     -------
     DataFrame
-        One row, and these columns: "loss", as `binary_cross_entropy`, and "excess" over the `entropy_floor`, in nats a pixel;
+        One row, and these columns: "loss", as `binary_cross_entropy`, and "excess" over the `entropy_floor`, in nats per pixel;
         "PSNR" in dB and "SSIM", means over the images, SSIM NaN for images of fewer than 11 pixels a side; "verdict", in words: "learned",
         or "not learned" and why; "dead_maps", how many of the code's maps are 0 everywhere on all inputs.
 

@@ -40,7 +40,7 @@ def binary_cross_entropy(images: ArrayLike, logits: ArrayLike) -> float:
     Returns
     -------
     float
-        In nats a pixel.
+        In nats per pixel.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def entropy_floor(images: ArrayLike) -> float:
     Returns
     -------
     float
-        In nats a pixel, from 0 (black and white alone) to log 2; 0.0581 for the test digits of MNIST.
+        In nats per pixel, from 0 (black and white alone) to log 2; 0.0581 for the test digits of MNIST.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def scores(images: ArrayLike, others: ArrayLike) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        A row an image, and the columns "PSNR" in dB and "SSIM", which is NaN for images of fewer than 11 pixels a side.
+        A row for each image, and the columns "PSNR" in dB and "SSIM", which is NaN for images of fewer than 11 pixels a side.
 
     Raises
     ------
@@ -234,7 +234,7 @@ def trivial_predictors(images: ArrayLike, fit_on: ArrayLike | None = None) -> "p
     -------
     DataFrame
         Rows "black", "half grey", "mean pixel" (one value for all pixels) and "mean image" (one for each pixel); columns "loss", as
-        `binary_cross_entropy`, and "excess" over the `entropy_floor`, both in nats a pixel.
+        `binary_cross_entropy`, and "excess" over the `entropy_floor`, both in nats per pixel.
 
     Raises
     ------

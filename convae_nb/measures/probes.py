@@ -70,7 +70,7 @@ def probe(
     Returns
     -------
     DataFrame of bool
-        Whether a test image is read right; a row an image, a column for each description.
+        Whether a test image is read right; a row for each image, a column for each description.
     """
     count = min(count, len(dataset.x_train) // 2)
     known, truth = _labels(dataset, count)

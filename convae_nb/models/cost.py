@@ -1,4 +1,4 @@
-"""The shapes and the cost of a model, a row a layer."""
+"""The shapes and the cost of a model, a row for each layer."""
 
 import math
 

@@ -126,3 +126,33 @@ def overlap(*, kernel_size: int, stride: int, length: int = 6) -> Figure:
     fig.colorbar(drawn, ax=plane, label="products at a pixel")
     plt.close(fig)
     return fig
+
+
+_STATIONS = ("data", "architecture", "training", "denoising", "checkerboards", "code")
+
+
+def road(station: int) -> Figure:
+    """Draw the chapters as stations of a road, with one of them lit.
+
+    Parameters
+    ----------
+    station : int
+        The number of the chapter, from 1 on.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(figsize=(WIDTH, 0.75), layout="constrained")
+    axes.plot([1, len(_STATIONS)], [0, 0], color="0.6", linewidth=3, zorder=1)
+    for number, name in enumerate(_STATIONS, start=1):
+        here = number == station
+        axes.plot(
+            number, 0, "o", markersize=20, color=COLOURS[1] if here else "white", markeredgecolor="0.3", markeredgewidth=1.5, zorder=2
+        )
+        axes.text(number, 0, str(number), ha="center", va="center_baseline", fontsize=10, fontweight="bold" if here else "normal", zorder=3)
+        axes.text(number, -0.85, name, ha="center", va="top", fontsize=9, fontweight="bold" if here else "normal")
+    axes.set(xlim=(0.5, len(_STATIONS) + 0.5), ylim=(-1.6, 0.8))
+    axes.set_axis_off()
+    plt.close(fig)
+    return fig

@@ -7,9 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from numpy.typing import ArrayLike
 
-from convae_nb._base.validate import is_whole_number
 from convae_nb.plots.style import WIDTH
 
 Images = np.ndarray | Sequence[np.ndarray]
@@ -20,7 +18,7 @@ def strongest(differences: np.ndarray) -> np.ndarray:
     return np.take_along_axis(differences, np.abs(differences).argmax(axis=-1)[..., None], axis=-1)[..., 0]
 
 
-def _show(axes, image, signed=False):
+def show(axes, image, signed=False):
     """Draw one picture, (height, width[, channels]) in [0, 1], or a difference of two, in [-1, 1], without ticks."""
     image = np.asarray(image, dtype=float)  # matplotlib draws no colours from bool
     if signed:
@@ -51,7 +49,7 @@ def image(image: np.ndarray) -> Figure:
     Figure
     """
     fig, axes = plt.subplots(figsize=(WIDTH / 2, 3.2), layout="constrained")
-    drawn = _show(axes, image)
+    drawn = show(axes, image)
     axes.set(xlabel="column", ylabel="row")
     step = 4 * -(-max(image.shape[:2]) // 32)  # at most eight numbers, which leaves each its room
     axes.set(xticks=range(0, image.shape[1], step), yticks=range(0, image.shape[0], step))
@@ -62,7 +60,7 @@ def image(image: np.ndarray) -> Figure:
 
 
 def image_rows(
-    rows: Mapping[str, Images], *, notes: Mapping[str, Sequence[str | float]] | None = None, signed: Collection[str] = ()
+    rows: Mapping[str, Images], *, notes: Mapping[str, Sequence[str | float]] | None = None, unit: str = "", signed: Collection[str] = ()
 ) -> Figure:
     """Draw sets of pictures as rows, each labelled once, at the left; column i holds image i of every row.
 
@@ -72,6 +70,8 @@ def image_rows(
         Label to images, (N, height, width[, channels]) in [0, 1].
     notes : dict of str to sequence, optional
         Label to what stands under that row's pictures: a text or a number each.
+    unit : str
+        What stands behind each number of the notes, such as "dB".
     signed : collection of str
         Labels of rows that hold differences, in [-1, 1]: blue is below zero, red above, white is zero. Of a difference of colours
         the channel in which it is largest is drawn.
@@ -93,90 +93,37 @@ def image_rows(
             if picture is None:
                 axes.set_axis_off()
             else:
-                _show(axes, picture, signed=label in signed)
+                show(axes, picture, signed=label in signed)
         if not len(images):
             axes_row[0].text(0.5, 0.5, f"{label}: none", ha="center", va="center", fontsize=9)
         axes_row[0].set_ylabel(label, rotation="horizontal", ha="right", va="center", fontsize=9)
         for axes, note in zip(axes_row, notes.get(label, ()), strict=False):
-            axes.set_xlabel(note if isinstance(note, str) else f"{note:.3g}", fontsize=8)
+            axes.set_xlabel(note if isinstance(note, str) else f"{note:.3g} {unit}".rstrip(), fontsize=8)
     plt.close(fig)
     return fig
 
 
-def magnified(rows: Mapping[str, Images], *, times: int, notes: Mapping[str, Sequence[str]] | None = None) -> Figure:
-    """Draw sets of pictures as rows, every pixel a square of the same whole number of screen pixels: small patterns neither fade nor beat.
+def tiles(images: np.ndarray, *, xlabel: str, ylabel: str, extent: tuple[float, float, float, float]) -> Figure:
+    """Draw a square of pictures side by side without gaps, as drawn from a grid of points in the plane.
 
     Parameters
     ----------
-    rows : dict of str to array
-        Label to images, (N, height, width[, channels]) in [0, 1]; as many in each row.
-    times : int
-        Screen pixels a pixel, along an axis. All the pictures of a row must fit into some 640 screen pixels.
-    notes : dict of str to sequence of str, optional
-        Label to what stands above that row's pictures.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    ValueError
-        If `times` is no whole number of at least 1.
-    """
-    if not is_whole_number(times):
-        raise ValueError(f"times must be a whole number of at least 1, got {times!r}")
-    notes, dots, gap, margin = notes or {}, 100, 8, 96
-    above = [18 * (len(str(notes[label][0]).splitlines()) if label in notes else 0) for label in rows]
-    sides = [np.multiply(np.shape(images)[1:3], times) for images in rows.values()]
-    width = margin + max(len(images) * (side[1] + gap) for images, side in zip(rows.values(), sides, strict=True))
-    height = sum(side[0] + gap + note for side, note in zip(sides, above, strict=True))
-    fig = plt.figure(figsize=(width / dots, height / dots), dpi=dots)
-    top = height
-    for (label, images), side, note in zip(rows.items(), sides, above, strict=True):
-        top -= note + side[0]
-        for i, picture in enumerate(images):
-            axes = fig.add_axes(((margin + i * (side[1] + gap)) / width, top / height, side[1] / width, side[0] / height))
-            _show(axes, picture)
-            if note:
-                axes.set_title(notes[label][i], fontsize=8, pad=3)
-        fig.text((margin - 8) / width, (top + side[0] / 2) / height, label, ha="right", va="center", fontsize=9)
-        top -= gap
-    plt.close(fig)
-    return fig
-
-
-def number_grids(grids: Mapping[str, ArrayLike], *, cmap: str = "gray", limits: tuple[float, float] | None = None) -> Figure:
-    """Draw small arrays as grids with the number written in each cell.
-
-    Parameters
-    ----------
-    grids : dict of str to array, shape (height, width)
-        Title to values.
-    cmap : str
-        Matplotlib's name of a colour map.
-    limits : tuple of float, (low, high), optional
-        The values at the ends of the colour map; None takes those of all grids together.
+    images : array, shape (rows, columns, height, width)
+        In [0, 1], the first row at the bottom.
+    xlabel, ylabel : str
+        What is along either axis.
+    extent : tuple of float, (left, right, bottom, top)
+        What the outer edges of the square stand for.
 
     Returns
     -------
     Figure
     """
-    arrays = {title: np.asarray(grid) for title, grid in grids.items()}
-    low, high = limits or (min(map(np.min, arrays.values())), max(map(np.max, arrays.values())))
-    widths = [array.shape[1] for array in arrays.values()]
-    tallest = max(array.shape[0] for array in arrays.values())
-    cell = min(0.45, (WIDTH - 0.3 * len(grids)) / sum(widths))
-    size = (cell * sum(widths) + 0.3 * len(grids), cell * tallest + 0.4)
-    fig, row = plt.subplots(1, len(grids), figsize=size, squeeze=False, layout="constrained", width_ratios=widths)
-    colours = plt.get_cmap(cmap)
-    for axes, (title, array) in zip(row[0], arrays.items(), strict=True):
-        axes.imshow(array, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        axes.set_title(title, fontsize=9)
-        for (i, j), value in np.ndenumerate(array):
-            dark = np.mean(colours((value - low) / ((high - low) or 1))[:3]) < 0.5
-            axes.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    rows, columns, height, width = images.shape
+    mosaic = images[::-1].transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+    fig, axes = plt.subplots(figsize=(0.7 * WIDTH, 0.7 * WIDTH), layout="constrained")
+    axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent, aspect="auto")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     plt.close(fig)
     return fig
 
@@ -199,7 +146,7 @@ def code_maps(images: Images, code: np.ndarray) -> Figure:
     side = WIDTH / (maps + 2)
     fig, grid = plt.subplots(len(images), maps + 1, figsize=(WIDTH, side * len(images) + 0.2), squeeze=False, layout=_close_together())
     for row, picture, values in zip(grid, images, code, strict=True):
-        _show(row[0], picture)
+        show(row[0], picture)
         for i, axes in enumerate(row[1:]):
             drawn = axes.imshow(values[..., i], cmap="cividis", vmin=0, vmax=np.max(code) or 1, interpolation="nearest")
             axes.set(xticks=[], yticks=[])

@@ -4,13 +4,11 @@ Whatever takes minutes is resumable: to have been killed costs no more than the 
 """
 
 import functools
-import hashlib
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +17,9 @@ from tqdm import tqdm
 from convae_nb import data, metrics, models, noise, training
 from convae_nb._base.files import write_atomically, write_table
 from convae_nb.measures import baselines, comparison, denoisers
-from convae_nb.reference import names, networks, tables
+from convae_nb.measures.levels import CONDITIONS
+from convae_nb.reference import claims, controls, names, networks, pictures, tables
+from convae_nb.reference.resumable import resumable_table
 
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
 _TUNING_SEED = 2**31 + 1  # recipes and chapters take seeds below 2**31: this noise is never that of a test
@@ -40,7 +40,21 @@ def everything(checkpoints: str | os.PathLike) -> None:
         train_network(name, checkpoints)
     tune_denoisers()
     measure_denoising(checkpoints)
+    controls.measure_own_denoisers(checkpoints)
     measure_code_sizes(checkpoints)
+    controls.measure_ablation(checkpoints)
+    controls.measure_linear(checkpoints)
+    controls.measure_wide_decoders(checkpoints)
+    controls.measure_turned()
+    controls.measure_probes(checkpoints)
+    claims.measure_shifts(checkpoints)
+    claims.measure_kernels(checkpoints)
+    claims.measure_neighbours(checkpoints)
+    claims.measure_along(checkpoints)
+    claims.measure_spectra(checkpoints)
+    pictures.measure_planted(checkpoints)
+    pictures.measure_photographs(checkpoints)
+    pictures.measure_colours(checkpoints)
 
 
 def train_network(name: str, checkpoints: str | os.PathLike) -> None:
@@ -61,28 +75,41 @@ def train_network(name: str, checkpoints: str | os.PathLike) -> None:
 def tune_denoisers() -> None:
     """Choose each denoiser's parameters for each of `baselines.LEVELS`, by PSNR on digits held out, and write them into the package.
 
-    Every combination of `Denoiser.grid` is tried on the same noisy digits; of those within 0.01 dB of the best the first is taken, the
-    gentlest filter and the most stable regression. The file says, by name, kind and level: "parameters"; "PSNR", the mean that they
-    reach, in dB; "at_end", which of them lie at an end of their grid, where better ones may lie beyond. It takes some minutes.
+    Every combination of `Denoiser.grid` and of the last step is tried on the same noisy digits; of those within 0.01 dB of the best the
+    first is taken, the gentlest filter and the most stable regression. The noisy image itself stays as it is. The file says, by name,
+    kind and level: "parameters"; "PSNR", the mean that they reach, in dB; "at_end", which of them lie at an end of their grid, where
+    better ones may lie beyond. It takes half an hour.
     """
-    clean = data.load().x_train[-5000:][:_TUNING_DIGITS]
-    conditions = [(kind, level) for kind, levels in denoisers.LEVELS.items() for level in levels]
+    clean = data.as_images(data.load().x_train[-5000:][:_TUNING_DIGITS])
     tuned: dict[str, dict] = {name: {kind: {} for kind in denoisers.LEVELS} for name in denoisers.DENOISERS}
-    for kind, level in tqdm(conditions, desc="tuning denoisers", dynamic_ncols=True):
+    for kind, level in tqdm(CONDITIONS, desc="tuning denoisers", dynamic_ncols=True):
         noisy = noise.corrupt(clean, kind, level, _TUNING_SEED)
         for name, denoiser in denoisers.DENOISERS.items():
-            candidates = [dict(zip(denoiser.grid, values, strict=True)) for values in itertools.product(*denoiser.grid.values())]
-            reached = np.array([metrics.psnr(clean, denoiser.apply(noisy, (kind, level), given)).mean() for given in candidates])
-            chosen = int(np.argmax(reached > reached.max() - _EQUAL))
-            best = candidates[chosen]
+            grids = denoiser.grid | (denoisers.LAST_STEP if denoiser.grid else {})
+            candidates, reached = [], []
+            for own in _combinations(denoiser.grid):
+                denoised = denoiser.function(noisy, (kind, level), **own)
+                for last in _combinations(denoisers.LAST_STEP) if denoiser.grid else [{}]:
+                    candidates.append(own | last)
+                    reached.append(metrics.psnr(clean, denoiser.finish(denoised, (kind, level), **last)).mean())
+            chosen = int(np.argmax(np.array(reached) > max(reached) - _EQUAL))
             tuned[name][kind][f"{level:g}"] = {
-                "parameters": best,
+                "parameters": candidates[chosen],
                 "PSNR": round(float(reached[chosen]), 3),
-                "at_end": [key for key, value in best.items() if value in (denoiser.grid[key][0], denoiser.grid[key][-1])],
+                "at_end": [key for key, value in candidates[chosen].items() if value in _ends(grids[key])],
             }
     with write_atomically(denoisers.TUNED) as file:
         file.write((json.dumps(tuned, indent=1, sort_keys=True) + "\n").encode())
     denoisers.tuned_parameters.cache_clear()
+
+
+def _combinations(grid):
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _ends(values):
+    """Give the first and the last of a grid's values; of two ways to do it neither is an end."""
+    return (values[0], values[-1]) if len(values) > 2 else ()
 
 
 def measure_peak_rates(checkpoints: str | os.PathLike, decoders: Iterable[str] = tuple(models.DECODERS)) -> None:
@@ -105,7 +132,7 @@ def measure_peak_rates(checkpoints: str | os.PathLike, decoders: Iterable[str] =
         return [{"validation_loss": round(history["validation_loss"][-1], 5)}]
 
     points = [{"decoder": decoder, "learning_rate": rate, "seed": seed} for seed in _PEAK_SEEDS for rate in _PEAKS for decoder in decoders]
-    measured = _resumable_table("peak_rates", base.model_dump(mode="json"), points, measure, checkpoints)
+    measured = resumable_table("peak_rates", base.model_dump(mode="json"), points, measure, checkpoints)
     shipped = tables.peak_rates()
     write_table(pd.concat([shipped[~shipped["decoder"].isin(decoders)], measured]), tables.FILES / "peak_rates.csv")
 
@@ -136,22 +163,22 @@ def measure_denoising(checkpoints: str | os.PathLike) -> None:
     for recipe, stated in recipes.items():
         if (stated["recipe"]["noise_kind"], stated["recipe"]["noise_level"]) == _TRAINED_AT:
             ignorant[recipe] = trained[recipe]
-    methods = {"the condition": denoisers.DENOISERS | trained, "gaussian 0.5": ignorant}
+    methods = {"the condition": denoisers.DENOISERS | trained | {"own_denoiser": _own_denoiser}, "gaussian 0.5": ignorant}
     digits = data.load().x_test
 
     def measure(tuned_for, kind, level):
         table = comparison.compare(methods[tuned_for], digits, [(kind, level)], reference=_JUDGE).round(4)
         return table.drop(columns=["kind", "level"]).to_dict("records")
 
-    conditions = [(kind, level) for kind, levels in denoisers.LEVELS.items() for level in levels]
     points = [
         {"tuned_for": tuned_for, "kind": kind, "level": level}
         for tuned_for in methods
-        for kind, level in conditions
+        for kind, level in CONDITIONS
         if tuned_for == "the condition" or (kind, level) != _TRAINED_AT
     ]
-    rests_on = [denoisers.TUNED.read_text("utf-8"), *(stated["sha256"] for stated in recipes.values())]
-    write_table(_resumable_table("denoising", rests_on, points, measure, checkpoints), tables.FILES / "denoising.csv")
+    own = [networks.record(names.own_denoiser(*condition))["sha256"] for condition in CONDITIONS]
+    rests_on = [denoisers.TUNED.read_text("utf-8"), *(stated["sha256"] for stated in recipes.values()), *own]
+    write_table(resumable_table("denoising", rests_on, points, measure, checkpoints), tables.FILES / "denoising.csv")
 
 
 def measure_code_sizes(checkpoints: str | os.PathLike) -> None:
@@ -170,38 +197,16 @@ def measure_code_sizes(checkpoints: str | os.PathLike) -> None:
         return pd.DataFrame([row | {"pca_psnr": of_pca(row["numbers"])}]).drop(columns=["filters", "seed"]).round(5).to_dict("records")
 
     points = [{"filters": str(filters), "seed": seed} for filters in tables.CODE_FILTERS for seed in tables.CODE_SEEDS]
-    write_table(_resumable_table("code_sizes", base.model_dump(mode="json"), points, measure, checkpoints), tables.FILES / "code_sizes.csv")
+    write_table(resumable_table("code_sizes", base.model_dump(mode="json"), points, measure, checkpoints), tables.FILES / "code_sizes.csv")
 
 
-def _resumable_table(
-    name: str,
-    rests_on: Any,
-    points: list[dict[str, Any]],
-    measure: Callable[..., list[Mapping[str, Any]]],
-    checkpoints: str | os.PathLike,
-) -> pd.DataFrame:
-    """Measure a table point by point, keeping each; what was measured under other circumstances lies in another file.
+@functools.lru_cache(maxsize=1)
+def _own_network(kind, level):
+    return models.as_denoiser(networks.load(names.own_denoiser(kind, level)))
 
-    Parameters
-    ----------
-    name : str
-    rests_on : object
-        What the numbers depend on beside the points, as JSON can hold it: the file's name has a digest of it.
-    points : list of dict
-        The arguments of each measurement, which become columns.
-    measure : callable
-        From a point's arguments to its rows.
-    checkpoints : str or Path
-        The folder of the file.
-    """
-    digest = hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()
-    path = Path(checkpoints, f"{name}-{digest[:12]}.csv")
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
-    for point in tqdm(points, desc=f"measuring {name.replace('_', ' ')}", dynamic_ncols=True):
-        if not any(point.items() <= row.items() for row in rows):
-            rows += [point | row for row in measure(**point)]
-            write_table(pd.DataFrame(rows), path)
-    return pd.DataFrame([row for point in points for row in rows if point.items() <= row.items()])
+
+def _own_denoiser(noisy, *, kind, level):
+    return _own_network(kind, level)(noisy, kind=kind, level=level)
 
 
 def _as_if(denoiser, noisy, *, kind, level):

@@ -6,14 +6,15 @@ Weights are plain arrays, read without pickles, within the size of the model, an
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
-from convae_nb import checkerboard, data, metrics, models, noise, training
+from convae_nb import baselines, checkerboard, data, metrics, models, noise, training
 from convae_nb._base import archive, processor
 from convae_nb._base.files import write_atomically
 from convae_nb._base.tensorflow import keras, tf
@@ -23,8 +24,8 @@ from convae_nb.reference.names import NAMES, RUNS, canonical
 from convae_nb.training import checkpoint
 
 _FOLDER = Path(__file__).with_name("weights")
-# What a model that learned on noisy digits is measured on, whatever levels it saw.
-_TEST_LEVEL = 0.5
+_EPOCH = 60_000  # images
+_TEST_LEVEL = 0.5  # what a model that learned on a range of levels is measured on
 _RECORD_LIMIT = 10_000_000  # bytes of a file of records
 
 
@@ -39,7 +40,7 @@ def load(name: str) -> keras.Model:
     Returns
     -------
     keras.Model
-        From images ``(batch, 28, 28, 1)`` in [0, 1] to logits.
+        From images ``(batch, 28, 28, 1)`` in [0, 1] to logits; those of photographs from ``(batch, 32, 32, 1)``.
 
     Raises
     ------
@@ -75,10 +76,11 @@ def record(name: str) -> dict[str, Any]:
     -------
     dict
         "model", the arguments of `models.build_autoencoder`; "recipe", the fields of `training.Recipe`; "history", as in
-        `training.Result`; "seconds"; "versions" and "processor"; "test", the row of `metrics.evaluate` on the test
-        digits, for a denoiser with gaussian noise of level 0.5 in (`noise.corrupt`, seed 0); "sha256", of the weights; "checkerboard", the
-        median over the test digits of the `checkerboard.checkerboard_index` of "images", the reconstructions, and of "logits". Runs
-        that compare decoders also have "curve", the mean loss of each of 40 stretches of the training (or of its steps, if they are fewer).
+        `training.Result`; "seconds"; "precision", in which the steps were computed; "versions" and "processor"; "test", the row of
+        `metrics.evaluate` on the test digits, for a denoiser with the noise that it was trained on, at a level of 0.5 if that was a range
+        (`noise.corrupt`, seed 0); "sha256", of the weights; "checkerboard", the median over the test digits of the
+        `checkerboard.checkerboard_index` of "images", the reconstructions, and of "logits"; "curve", the mean loss of each of 40
+        stretches of the training (or of its steps, if they are fewer). The oldest runs lack curve and precision, which was float32.
 
     Raises
     ------
@@ -97,8 +99,8 @@ def record(name: str) -> dict[str, Any]:
         raise _damaged(path, name, error) from error
 
 
-def losses(name: str, source: str) -> list[float]:
-    """Give the losses of a reference run, to be seen beside those of a run on the same images.
+def curve(name: str, source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give the training loss of a reference run along the images seen, to be drawn beside that of a run on the same images.
 
     Parameters
     ----------
@@ -110,8 +112,10 @@ def losses(name: str, source: str) -> list[float]:
 
     Returns
     -------
-    list of float
-        In nats a pixel, an epoch each.
+    seen : ndarray of float
+        Images seen in the middle of each epoch.
+    loss : ndarray of float
+        The mean over the epoch, in nats per pixel. Both are empty if there is nothing to compare with.
 
     Raises
     ------
@@ -120,19 +124,50 @@ def losses(name: str, source: str) -> list[float]:
 
     Examples
     --------
-    >>> len(losses("original_basic", "mnist")), losses("original_basic", "photos")
+    >>> seen, loss = curve("original_basic", "mnist")
+    >>> len(loss), seen[:2].tolist()
+    (20, [30000.0, 90000.0])
+    >>> len(curve("original_basic", "photos")[1])
     The reference runs learned from MNIST: for other images there is none to compare with.
-    (20, [])
+    0
     """
-    found = record(name)["history"]["loss"]
-    if source == "mnist":
-        return found
-    print("The reference runs learned from MNIST: for other images there is none to compare with.")
-    return []
+    found = np.array(record(name)["history"]["loss"])
+    if source != "mnist":
+        print("The reference runs learned from MNIST: for other images there is none to compare with.")
+        found = found[:0]
+    return (np.arange(len(found)) + 0.5) * _EPOCH, found
+
+
+def measured(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Put what was measured of runs into a table.
+
+    Parameters
+    ----------
+    records : dict of str to dict
+        Name of a run to what `record` or `train` tells of it.
+
+    Returns
+    -------
+    DataFrame
+        A row for each run: "decoder"; "bare", whether it has no output convolution; "seed"; "PSNR" in dB and "excess loss" in nats per
+        pixel on the test images; "index of images" and "index of logits", medians of their `checkerboard.checkerboard_index`.
+
+    Examples
+    --------
+    >>> measured({"fast_basic/0": record("fast_basic/0")})[["decoder", "bare", "seed"]].values.tolist()
+    [['nearest', False, 0]]
+    """
+    rows = []
+    for about in records.values():
+        given, test = about["model"], about["test"]
+        row = {"decoder": given.get("decoder", "nearest"), "bare": not given.get("output_convolution", True), "seed": given["seed"]}
+        row |= {"PSNR": test["PSNR"], "excess loss": test["excess"]}
+        rows.append(row | {f"index of {part}": about["checkerboard"][part] for part in ("images", "logits")})
+    return pd.DataFrame(rows)
 
 
 def recipe_of(name: str) -> training.Recipe:
-    """Give the recipe of a reference run: that of its name, with its seed and with the peak rate that was chosen for its decoder.
+    """Give the recipe of a reference run, with its seed; where basic decoders are compared, with the peak that was chosen for its decoder.
 
     Parameters
     ----------
@@ -149,9 +184,10 @@ def recipe_of(name: str) -> training.Recipe:
         If there is no such run.
     """
     group, seed = canonical(name).split("/")
-    recipe, *decoder = group.split("-")
-    chosen = tables.recipe_for(decoder[0]) if recipe == "fast_basic" and decoder else training.RECIPES[recipe]
-    return chosen.model_copy(update={"seed": int(seed)})
+    run = RUNS[group]
+    compared = run.recipe == "fast_basic" and "decoder" in run.model
+    chosen = tables.recipe_for(run.model["decoder"]) if compared else training.RECIPES[run.recipe]
+    return chosen.model_copy(update={**run.changes, "seed": int(seed)})
 
 
 def train(
@@ -169,7 +205,7 @@ def train(
     name : str
         As for `load`: it decides the model and its starting weights.
     dataset : data.Dataset, optional
-        MNIST if not given. Trained on its training images, measured on its test images.
+        What the run learned from if not given. Trained on its training images, measured on its test images.
     recipe : training.Recipe, optional
         That of `recipe_of` if not given.
     checkpoint_dir, progress
@@ -185,7 +221,9 @@ def train(
     ValueError
         If there is no such run, or as `training.train` does.
     """
-    dataset, recipe = dataset or data.load(), recipe or recipe_of(name)
+    if dataset is None:
+        dataset = data.photograph_patches() if RUNS[canonical(name).split("/")[0]].photographs else data.load()
+    recipe = recipe or recipe_of(name)
     arguments = _arguments(name)
     model = models.build_autoencoder(**arguments)
     result = training.train(model, dataset, recipe, checkpoint_dir=checkpoint_dir, progress=progress)
@@ -196,11 +234,60 @@ def train(
         "history": result.history,
         "curve": [round(float(part.mean()), 5) for part in curve],
         "seconds": round(result.seconds, 1),
+        "precision": result.precision,
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         "processor": processor.name(),
         **_measure(model, recipe, dataset.x_test),
         "sha256": _digest(model.get_weights()),
     }
+
+
+def find_or_train(dataset: data.Dataset, recipe: training.Recipe, *, retrain: bool = False, **model: Any) -> tuple[keras.Model, float, str]:
+    """Give a trained model: the reference run that was trained so, if there is one, or else one that is trained now.
+
+    Parameters
+    ----------
+    dataset : data.Dataset
+    recipe : training.Recipe
+        Its seed is also that of the starting weights.
+    retrain : bool
+        Whether to train whatever ships.
+    **model
+        Further arguments of `models.build_autoencoder`.
+
+    Returns
+    -------
+    model : keras.Model
+    seconds : float
+        What its training took, here or when the reference run was made.
+    precision : str
+        In which it was computed.
+
+    Raises
+    ------
+    data.DataError, ValueError
+        As `models.build_autoencoder` and `training.train` have it.
+
+    Examples
+    --------
+    >>> model, seconds, precision = find_or_train(data.load(), training.RECIPES["fast_basic"], filters=[16, 8, 8])
+    It ships: fast_basic/0
+    """
+    wanted = {"filters": list(model.pop("filters", (16, 8, 8))), **model}
+    for name in () if retrain or not _is_mnist(dataset) else NAMES:
+        group, seed = name.split("/")
+        if RUNS[group].model == wanted and recipe_of(name) == recipe and int(seed) == recipe.seed:
+            stated = record(name)
+            print(f"It ships: {name}")
+            return load(name), stated["seconds"], stated.get("precision", "float32")
+    built = models.build_autoencoder(image_shape=data.as_images(dataset.x_train[:1]).shape[1:], seed=recipe.seed, **wanted)
+    result = training.train(built, dataset, recipe)
+    return built, result.seconds, result.precision
+
+
+def _is_mnist(dataset):
+    digits = data.load()
+    return dataset.x_train.shape == digits.x_train.shape and np.array_equal(dataset.x_train, digits.x_train)
 
 
 def measure_code(filters: Sequence[int], dataset: data.Dataset, recipe: training.Recipe, *, progress: bool = True) -> dict[str, Any]:
@@ -219,7 +306,7 @@ def measure_code(filters: Sequence[int], dataset: data.Dataset, recipe: training
     Returns
     -------
     dict
-        "filters", as text, and "seed"; "numbers", the size of the code; "test_loss" and "excess" in nats a pixel, "psnr" in dB and
+        "filters", as text, and "seed"; "numbers", the size of the code; "test_loss" and "excess" in nats per pixel, "psnr" in dB and
         "dead_maps", as `metrics.evaluate` measures them.
 
     Raises
@@ -244,8 +331,33 @@ def measure_code(filters: Sequence[int], dataset: data.Dataset, recipe: training
     }
 
 
+def measure_codes(dataset: data.Dataset, recipe: training.Recipe, seeds: Sequence[int]) -> pd.DataFrame:
+    """Measure codes of every size of `CODE_FILTERS` on a dataset, beside as many principal components.
+
+    Parameters
+    ----------
+    dataset, recipe
+        As for `measure_code`.
+    seeds : sequence of int
+        A training for each, of each size.
+
+    Returns
+    -------
+    DataFrame
+        As `code_sizes` gives it for MNIST.
+
+    Raises
+    ------
+    data.DataError, ValueError
+        As `measure_code` has it.
+    """
+    rows = [measure_code(filters, dataset, training.recipe(recipe, seed=seed)) for filters in tables.CODE_FILTERS for seed in seeds]
+    of_pca = {numbers: baselines.pca_psnr(dataset, numbers) for numbers in {row["numbers"] for row in rows}}
+    return pd.DataFrame([row | {"pca_psnr": of_pca[row["numbers"]]} for row in rows])
+
+
 def store(name: str, weights: list[np.ndarray], stated: dict[str, Any]) -> None:
-    """Put a run's weights and record beside the others of its decoder.
+    """Put a run's weights and record beside the others of its decoder, or of its kind.
 
     Killed between the two files, it leaves weights that `load` refuses, until they are made again.
     """
@@ -263,7 +375,8 @@ def store(name: str, weights: list[np.ndarray], stated: dict[str, Any]) -> None:
 
 
 def _measure(model, recipe, clean):
-    inputs = noise.corrupt(clean, recipe.noise_kind, _TEST_LEVEL if recipe.level_range[1] else 0)
+    low, high = recipe.level_range
+    inputs = noise.corrupt(clean, recipe.noise_kind, high if low == high else _TEST_LEVEL)
     logits = models.predict(model, inputs)
     boards = {"images": special.expit(logits), "logits": logits}
     return {
@@ -291,11 +404,13 @@ def _damaged(path, name, error):
 def _arguments(name):
     """What builds a run's model. The name alone decides it: a damaged record may ask for a model of any size."""
     group, seed = canonical(name).split("/")
-    return RUNS[group][0] | {"seed": int(seed)}
+    return RUNS[group].model | {"seed": int(seed)}
 
 
 def _path(name, suffix):
-    return _FOLDER / f"{_arguments(name).get('decoder', 'nearest')}.{suffix}"
+    apart = [kind for kind in ("own_denoiser", "photographs") if name.startswith(kind)]
+    file = apart[0] if apart else _arguments(name).get("decoder", "nearest")
+    return _FOLDER / f"{file}.{suffix}"
 
 
 def _digest(weights):

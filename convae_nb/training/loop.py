@@ -8,6 +8,7 @@ survives the end of its process, and goes on to the same bits.
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import math
 import os
 import signal
@@ -37,7 +38,7 @@ class Result:
     Attributes
     ----------
     history : dict of str to list of float
-        "loss": nats a pixel, the mean over each epoch's images as they were trained on; "validation_loss": at each epoch's end,
+        "loss": nats per pixel, the mean over each epoch's images as they were trained on; "validation_loss": at each epoch's end,
         on the images held out (empty if there are none).
     step_losses : ndarray of float32, shape (epochs * steps,)
         The loss of each step's batch, before the step.
@@ -47,6 +48,11 @@ class Result:
         Of these, what the last call took before its first step.
     resumed_from : tuple of int, (epoch, step), or None
         What a checkpoint had done already: whole epochs, and steps of the next. None if the run began afresh.
+    precision : str
+        In which the layers computed during a step: "bfloat16" where the recipe asks for it and the processor multiplies in it, or
+        "float32". The same recipe and seed end elsewhere in the other.
+    batch_size : int
+        Images in a step.
     """
 
     history: dict[str, list[float]]
@@ -54,6 +60,27 @@ class Result:
     seconds: float
     compile_seconds: float
     resumed_from: tuple[int, int] | None
+    precision: str
+    batch_size: int
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Give the training loss along the images seen, for logarithmic axes: means over up to 40 stretches, each longer than the last.
+
+        Returns
+        -------
+        seen : ndarray of float
+            Images seen in the middle of each stretch.
+        loss : ndarray of float
+            In nats per pixel.
+
+        Examples
+        --------
+        >>> Result({}, np.array([0.5, 0.3, 0.1, 0.1], "float32"), 1.0, 0.5, None, "float32", batch_size=50).curve()[0].tolist()
+        [25.0, 75.0, 125.0, 175.0]
+        """
+        edges = np.unique(np.geomspace(1, len(self.step_losses) + 1, 41).round().astype(int)) - 1
+        parts = [self.step_losses[start:stop].mean(dtype="float64") for start, stop in itertools.pairwise(edges)]
+        return (edges[1:] + edges[:-1]) / 2 * self.batch_size, np.array(parts)
 
 
 def train(
@@ -79,7 +106,7 @@ def train(
         model, data and recipe goes on from it, and ends with the bits of a run that was never interrupted. A finished run is
         loaded at once. A damaged file is renamed, with a warning, and the run begins again.
     progress : bool
-        Show a live line with loss, images a second and time left; one plain line stays.
+        Show a live line with loss, images per second and time left; one plain line stays.
 
     Returns
     -------
@@ -158,7 +185,8 @@ def train(
             if stop:
                 raise KeyboardInterrupt(_how_far(divmod(run.done, steps), steps, recipe.epochs, folder))
         bar.bar_format = "{desc}{elapsed}, {rate_fmt}"  # what stays is a plain line
-    return Result(history, run.step_losses, seconds + time.perf_counter() - started, compiled, resumed_from)
+    took = seconds + time.perf_counter() - started
+    return Result(history, run.step_losses, took, compiled, resumed_from, run.precision, recipe.batch_size)
 
 
 def _training_images(model, images):
@@ -290,21 +318,23 @@ class _Run:
                 optimizer.apply(tape.gradient(loss, variables), variables)
                 losses[epoch * self.steps + step].assign(loss)
 
-        with _computing_in(recipe.precision, model):
+        with _computing_in(recipe.precision, model) as self.precision:
             run_steps.get_concrete_function()  # which fixes what the layers compute in
         return run_steps
 
 
 @contextlib.contextmanager
 def _computing_in(precision, model):
-    """Let the layers of a model compute in bfloat16, where that is asked for and fast; their weights stay float32."""
+    """Let the layers of a model compute in bfloat16, where that is asked for and fast, and say what they do; their weights stay float32."""
     changed = {}
-    if precision == "bfloat16" and processor.multiplies_bfloat16():
+    if not processor.multiplies_bfloat16():
+        precision = "float32"
+    if precision == "bfloat16":
         changed = {layer: layer.dtype_policy for layer in _innermost_layers(model)}
     for layer in changed:
         layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
     try:
-        yield
+        yield precision
     finally:
         for layer, policy in changed.items():
             layer.dtype_policy = policy
