@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md: `make images`."""
+"""Draw the pictures of README.md and of the chapters' text: `make images`."""
 
 import sys
 from pathlib import Path
@@ -29,6 +29,8 @@ def photograph_explorer(name):
         explorer.screenshot(path=HERE / name)
 
 
+for station in range(1, 7):
+    save(plots.road(station), f"road_{station}.png")
 model = reference.load("original_basic")
 digits = data.as_images(data.load().x_test[:10])
 save(plots.network(models.layer_table(model)), "network.png")
