@@ -32,7 +32,7 @@ reference: .venv/installed  ## train the reference runs, to be stored; killed, i
 bench: .venv/installed  ## measure speed beside other ways to compute the same: an hour and a quarter, on a machine at rest
 	.venv/bin/python benchmarks/bench.py
 
-images: .venv/installed-dev  ## draw the pictures of the README
+images: .venv/installed-dev  ## draw the pictures of README and chapters
 	.venv/bin/python images/make.py
 
 book: .venv/installed-dev  ## build chapters, reference and what else there is to read into build/book/
