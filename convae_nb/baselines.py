@@ -11,6 +11,6 @@ from convae_nb.measures.baselines import pca_codec as pca_codec
 from convae_nb.measures.baselines import pca_psnr as pca_psnr
 from convae_nb.measures.comparison import compare as compare
 from convae_nb.measures.denoisers import DENOISERS as DENOISERS
-from convae_nb.measures.denoisers import LEVELS as LEVELS
 from convae_nb.measures.denoisers import Denoiser as Denoiser
 from convae_nb.measures.denoisers import suited_to as suited_to
+from convae_nb.measures.levels import LEVELS as LEVELS
