@@ -9,7 +9,7 @@ from sphinx.cmd import build
 
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
-BESIDE = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "images/*.png", "benchmarks/RESULTS.md"]
+BESIDE = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "images/*.png", "notebooks/images/*.png", "benchmarks/RESULTS.md"]
 
 
 def gather(pages):

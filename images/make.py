@@ -30,7 +30,7 @@ def photograph_explorer(name):
 
 
 for station in range(1, 7):
-    save(plots.road(station), f"road_{station}.png")
+    save(plots.road(station), f"../notebooks/images/road_{station}.png")
 model = reference.load("original_basic")
 digits = data.as_images(data.load().x_test[:10])
 save(plots.network(models.layer_table(model)), "network.png")

@@ -123,7 +123,7 @@ def test_every_figure_comes_from_plots_and_says_its_finding(path):
 @every_chapter
 def test_chapters_open_with_the_road_and_are_short(path):
     number = int(path.stem[:2])
-    assert f"](../images/road_{number}.png)" in source(read(path)["cells"][0]).split("\n\n")[1]
+    assert f"](images/road_{number}.png)" in source(read(path)["cells"][0]).split("\n\n")[1]
     assert len(read(path)["cells"]) <= 60
 
 
