@@ -10,7 +10,7 @@ import pytest
 from sklearn import decomposition
 
 from convae_nb import baselines, data, metrics, models, reference, training
-from convae_nb.reference import make, networks, resumable, tables
+from convae_nb.reference import controls, make, networks, resumable, tables
 
 RECIPE = training.recipe("fast_basic", epochs=1, batch_size=20)
 
@@ -113,7 +113,7 @@ def test_one_lucky_seed_does_not_choose_a_rate(tmp_path, monkeypatch):
 
 def test_an_epoch_is_timed_without_compilation(few_rates, monkeypatch):
     monkeypatch.setattr(make, "_ROUNDS", 2)
-    monkeypatch.setattr(make, "_TIMED_DIGITS", 3000)
+    monkeypatch.setattr(controls, "_TIMED_DIGITS", 3000)
     results = []
     train = training.train
     monkeypatch.setattr(training, "train", lambda *given, **options: results.append(train(*given, **options)) or results[-1])

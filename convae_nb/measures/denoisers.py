@@ -93,7 +93,7 @@ class Denoiser:
         images = data.as_images(noisy)
         noise.corrupt(np.zeros((1, 1, 1, 1)), kind, level)  # refuses what is no kind of noise, or no level of it
         tuned = min(LEVELS[kind], key=lambda other: abs(other - level))
-        parameters = dict(tuned_parameters()[self.name][kind][f"{tuned:g}"]["parameters"])
+        parameters = tuned_parameters()[self.name][kind][f"{tuned:g}"]["parameters"]
         if images.shape[1:] != _FITTED_SHAPE:
             parameters = {name: value for name, value in parameters.items() if name not in ("gain", "offset")}
         return self.apply(images, (kind, tuned), parameters)
@@ -203,7 +203,7 @@ LAST_STEP: dict[str, list] = {
     "offset": [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5],
 }
 # Grids of filters start at what does nothing, that of ridge regression at much penalty; it ends where float64 still solves without
-# loss. Patches are sought no further than 3 pixels away: 7 was best for none of `LEVELS`, for four times the time.
+# loss. Patches are sought no further than 3 pixels away: 7 was best for none of `LEVELS`, for four times as many patches.
 #: What denoises, by its name in tables and menus: filters, which know nothing of digits, and what is fitted to digits.
 DENOISERS = {
     denoiser.name: denoiser

@@ -4,13 +4,14 @@ import json
 import os
 
 import numpy as np
+from scipy import special
 from sklearn import linear_model, pipeline, preprocessing
 
 from convae_nb import checkerboard, data, metrics, models, training
-from convae_nb._base.files import write_table
 from convae_nb._base.tensorflow import keras, tf
 from convae_nb.reference import networks, tables
-from convae_nb.reference.resumable import resumable_table
+from convae_nb.reference.resumable import resumable_table, ship_table
+from convae_nb.reference.variants import rebuilt
 
 _SEEDS = (0, 1, 2, 3, 4)
 _CHOICE_SEEDS = (5, 6)  # none of those whose losses are reported
@@ -52,7 +53,7 @@ def measure_shifts(checkpoints: str | os.PathLike) -> None:
 
     points = [{"network": network, "seed": seed} for network in (*models.DECODERS, "blurred pooling") for seed in _SEEDS]
     rests_on = [networks.record(f"fast_basic-{decoder}/{seed}")["sha256"] for decoder in models.DECODERS for seed in _SEEDS]
-    write_table(resumable_table("shifts", rests_on, points, measure, checkpoints), tables.FILES / "shifts.csv")
+    ship_table("shifts", rests_on, points, measure, checkpoints)
 
 
 @keras.saving.register_keras_serializable(package="convae_nb")
@@ -72,9 +73,7 @@ def _blurred(model):
     def replaced(layer):
         return _BlurredMaxPooling2D() if isinstance(layer, keras.layers.MaxPooling2D) else type(layer).from_config(layer.get_config())
 
-    parts = [keras.models.clone_model(model.get_layer(part), clone_function=replaced) for part in ("encoder", "decoder")]
-    inputs = keras.Input(model.input_shape[1:])
-    copy = keras.Model(inputs, parts[1](parts[0](inputs)))
+    copy = rebuilt(model, replaced)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -109,7 +108,7 @@ def measure_kernels(checkpoints: str | os.PathLike) -> None:
     points = tried + [
         {"kernels": kernels, "learning_rate": float(means[kernels].idxmin()), "seed": seed} for kernels in choices for seed in _SEEDS
     ]
-    write_table(resumable_table("kernels", rests_on, points, measure, checkpoints), tables.FILES / "kernels.csv")
+    ship_table("kernels", rests_on, points, measure, checkpoints)
 
 
 def _with_kernels(sides, seed):
@@ -139,7 +138,7 @@ def _measured(model):
     logits = models.predict(model, digits)
     code = models.predict(model.get_layer("encoder"), digits[:500]).mean(axis=(0, 1, 2))
     scatter, _ = checkerboard.flat_answer(model.get_layer("decoder"), code)
-    indices = {"index_of_logits": logits[:2000], "index_of_images": 1 / (1 + np.exp(-logits[:2000]))}
+    indices = {"index_of_logits": logits[:2000], "index_of_images": special.expit(logits[:2000])}
     row = {"test_loss": metrics.binary_cross_entropy(digits, logits)}
     row |= {name: np.median(checkerboard.checkerboard_index(images)) for name, images in indices.items()}
     row |= {f"flat_{period}": value for period, value in scatter["in units"].items()}
@@ -177,7 +176,7 @@ def measure_neighbours(checkpoints: str | os.PathLike) -> None:
 
     points = [{"left_out": seed} for seed in _SEEDS]
     rests_on = [networks.record(f"fast_basic-{decoder}/{seed}")["sha256"] for decoder in models.DECODERS for seed in _SEEDS]
-    write_table(resumable_table("neighbours", rests_on, points, measure, checkpoints), tables.FILES / "neighbours.csv")
+    ship_table("neighbours", rests_on, points, measure, checkpoints)
 
 
 def measure_along(checkpoints: str | os.PathLike) -> None:
@@ -205,7 +204,7 @@ def measure_along(checkpoints: str | os.PathLike) -> None:
         return rows
 
     points = [{"decoder": decoder, "seed": seed} for seed in _FEW_SEEDS for decoder in _FOLLOWED]
-    write_table(resumable_table("along", _LONG, points, measure, checkpoints), tables.FILES / "along.csv")
+    ship_table("along", _LONG, points, measure, checkpoints)
 
 
 def measure_spectra(checkpoints: str | os.PathLike) -> None:
@@ -236,7 +235,7 @@ def measure_spectra(checkpoints: str | os.PathLike) -> None:
         for exponent in (-1.0, 0.0, 1.0)
         for decoder in models.DECODERS
     ]
-    write_table(resumable_table("spectra", _FIT_STEPS, points, measure, checkpoints), tables.FILES / "spectra.csv")
+    ship_table("spectra", _FIT_STEPS, points, measure, checkpoints)
 
 
 def _noise(exponent: float, seed: int) -> np.ndarray:

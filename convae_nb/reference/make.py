@@ -19,7 +19,7 @@ from convae_nb._base.files import write_atomically, write_table
 from convae_nb.measures import baselines, comparison, denoisers
 from convae_nb.measures.levels import CONDITIONS
 from convae_nb.reference import claims, controls, names, networks, pictures, tables
-from convae_nb.reference.resumable import resumable_table
+from convae_nb.reference.resumable import resumable_table, ship_table
 
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
 _TUNING_SEED = 2**31 + 1  # recipes and chapters take seeds below 2**31: this noise is never that of a test
@@ -27,7 +27,6 @@ _EQUAL = 0.01  # dB
 _PEAKS = (0.015, 0.02, 0.03, 0.045, 0.06)
 _PEAK_SEEDS = (5, 6)  # none of those of the reference runs, whose losses are reported
 _ROUNDS = 3
-_TIMED_DIGITS = 12_000
 _JUDGE = "original_denoiser"
 _TRAINED_AT = ("gaussian", 0.5)  # the one condition of Udacity's denoiser
 
@@ -139,11 +138,11 @@ def measure_peak_rates(checkpoints: str | os.PathLike, decoders: Iterable[str] =
 
 def measure_epoch_seconds() -> None:
     """Measure how long the decoders take, in turns, and write `reference.epoch_seconds` into the package; takes some two minutes."""
-    digits, rows = data.first(data.load(), _TIMED_DIGITS), []
+    rows = []
     turns = [(number, decoder) for number in range(_ROUNDS) for decoder in models.DECODERS]
     for number, decoder in tqdm(turns, desc="timing decoders", dynamic_ncols=True):
-        result = training.train(models.build_autoencoder(decoder=decoder), digits, training.recipe("fast_basic", epochs=1), progress=False)
-        rows.append((decoder, number, round((result.seconds - result.compile_seconds) * 60_000 / _TIMED_DIGITS, 3)))
+        model = models.build_autoencoder(decoder=decoder)
+        rows.append((decoder, number, round(controls.epoch_seconds(model, training.RECIPES["fast_basic"]), 3)))
     write_table(pd.DataFrame(rows, columns=["decoder", "round", "seconds"]), tables.FILES / "decoder_seconds.csv")
 
 
@@ -178,7 +177,7 @@ def measure_denoising(checkpoints: str | os.PathLike) -> None:
     ]
     own = [networks.record(names.own_denoiser(*condition))["sha256"] for condition in CONDITIONS]
     rests_on = [denoisers.TUNED.read_text("utf-8"), *(stated["sha256"] for stated in recipes.values()), *own]
-    write_table(resumable_table("denoising", rests_on, points, measure, checkpoints), tables.FILES / "denoising.csv")
+    ship_table("denoising", rests_on, points, measure, checkpoints)
 
 
 def measure_code_sizes(checkpoints: str | os.PathLike) -> None:
@@ -197,7 +196,7 @@ def measure_code_sizes(checkpoints: str | os.PathLike) -> None:
         return pd.DataFrame([row | {"pca_psnr": of_pca(row["numbers"])}]).drop(columns=["filters", "seed"]).round(5).to_dict("records")
 
     points = [{"filters": str(filters), "seed": seed} for filters in tables.CODE_FILTERS for seed in tables.CODE_SEEDS]
-    write_table(resumable_table("code_sizes", base.model_dump(mode="json"), points, measure, checkpoints), tables.FILES / "code_sizes.csv")
+    ship_table("code_sizes", base.model_dump(mode="json"), points, measure, checkpoints)
 
 
 @functools.lru_cache(maxsize=1)

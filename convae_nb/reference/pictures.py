@@ -7,9 +7,7 @@ from scipy import special
 from skimage import color
 
 from convae_nb import checkerboard, data, models, training
-from convae_nb._base.files import write_table
-from convae_nb.reference import tables
-from convae_nb.reference.resumable import resumable_table
+from convae_nb.reference.resumable import ship_table
 
 _SEEDS = (0, 1, 2, 3, 4)
 _WITH_BOARDS = 6000  # training digits
@@ -43,7 +41,7 @@ def measure_planted(checkpoints: str | os.PathLike) -> None:
     ways = (("transposed_4x4", True), ("nearest", True), ("bilinear", True), ("nearest", False))
     points = [{"decoder": way, "output_convolution": convolved, "seed": seed} for seed in _SEEDS for way, convolved in ways]
     rests_on = training.RECIPES["fast_basic"].model_dump(mode="json")
-    write_table(resumable_table("planted", rests_on, points, measure, checkpoints), tables.FILES / "planted.csv")
+    ship_table("planted", rests_on, points, measure, checkpoints)
 
 
 def _amplitude(images):
@@ -73,7 +71,7 @@ def measure_photographs(checkpoints: str | os.PathLike) -> None:
         return [{name: round(float(index), 3) for name, index in indices.items()}]
 
     rests_on = _recipe().model_dump(mode="json")
-    write_table(resumable_table("photographs", rests_on, _points(), measure, checkpoints), tables.FILES / "photographs.csv")
+    ship_table("photographs", rests_on, _points(), measure, checkpoints)
 
 
 def measure_colours(checkpoints: str | os.PathLike) -> None:
@@ -100,7 +98,7 @@ def measure_colours(checkpoints: str | os.PathLike) -> None:
         return rows
 
     rests_on = [_recipe().model_dump(mode="json"), _SATURATIONS]
-    write_table(resumable_table("colours", rests_on, _points(), measure, checkpoints), tables.FILES / "colours.csv")
+    ship_table("colours", rests_on, _points(), measure, checkpoints)
 
 
 def _recipe(seed=0):

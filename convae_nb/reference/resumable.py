@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from convae_nb._base.files import write_table
+from convae_nb.reference import tables
 
 
 def resumable_table(
@@ -43,3 +44,14 @@ def resumable_table(
             rows += [point | row for row in measure(**point)]
             write_table(pd.DataFrame(rows), path)
     return pd.DataFrame([row for point in points for row in rows if point.items() <= row.items()])
+
+
+def ship_table(
+    name: str,
+    rests_on: Any,
+    points: list[dict[str, Any]],
+    measure: Callable[..., list[Mapping[str, Any]]],
+    checkpoints: str | os.PathLike,
+) -> None:
+    """Measure a table as `resumable_table` does, and write it into the package under its name."""
+    write_table(resumable_table(name, rests_on, points, measure, checkpoints), tables.FILES / f"{name}.csv")
