@@ -93,6 +93,7 @@ def press(page, key, times):
 @pytest.mark.timeout(8 * browser.PATIENCE)
 def test_jupyterlab_runs_chapter_4_and_a_key_moves_its_explorer(chromium, tmp_path):
     shutil.copy(CHAPTER, tmp_path)  # where JupyterLab may save it
+    shutil.copytree(CHAPTER.parent / "images", tmp_path / "images")
     options = (
         "--ServerApp.ip=127.0.0.1",
         "--IdentityProvider.token=t",
