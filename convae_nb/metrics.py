@@ -11,6 +11,7 @@ from convae_nb.measures.metrics import entropy_floor as entropy_floor
 from convae_nb.measures.metrics import psnr as psnr
 from convae_nb.measures.metrics import scores as scores
 from convae_nb.measures.metrics import ssim as ssim
+from convae_nb.measures.metrics import ssim_map as ssim_map
 from convae_nb.measures.metrics import trivial_predictors as trivial_predictors
 from convae_nb.measures.probes import classify as classify
 from convae_nb.measures.probes import probe as probe

@@ -119,6 +119,15 @@ def test_psnr_and_ssim_are_those_of_scikit_image(shape):
     np.testing.assert_allclose(metrics.ssim(images, others), similarities, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(2, 28, 28, 1), (1, 12, 40, 3)])
+def test_map_of_ssim_is_that_of_scikit_image(shape):
+    images, others = random_images(*shape), random_images(*shape, seed=1)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "channel_axis": -1}
+    pairs = zip(images.astype("float64"), others.astype("float64"), strict=True)
+    expected = [skimage.metrics.structural_similarity(*pair, full=True, **options)[1] for pair in pairs]
+    np.testing.assert_allclose(metrics.ssim_map(images, others), expected, rtol=1e-9)
+
+
 def test_psnr_and_ssim_are_those_of_tensorflow(digits):
     images = data.as_images(digits[:50])
     others = np.clip(images + np.random.default_rng(0).normal(0, 0.5, images.shape), 0, 1).astype("float32")

@@ -167,8 +167,43 @@ def ssim(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     images, others = pair_of_images(images, others)
     if min(images.shape[1:3]) < _WINDOW:
         raise ValueError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {images.shape[1]}x{images.shape[2]}: use PSNR")
+    rim = _WINDOW // 2
     starts = range(0, len(images), _BATCH)
-    return np.concatenate([_ssim(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts])
+    maps = (ssim_map(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts)
+    return np.concatenate([batch[:, rim:-rim, rim:-rim].mean(axis=(1, 2, 3)) for batch in maps])
+
+
+def ssim_map(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Compute the structural similarity around each pixel; `ssim` is its mean over the places at which the window is inside.
+
+    Parameters
+    ----------
+    images, others : array, shape (batch, height, width[, channels])
+        Where the window sticks out, they are continued as in a mirror.
+
+    Returns
+    -------
+    ndarray of float, shape (batch, height, width, channels)
+        At most 1, which is equal; 0 is unlike, below 0 inverted.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or either are no images (`data.DataError`).
+
+    Examples
+    --------
+    >>> ssim_map(np.full((1, 2, 2), 0.5), np.ones((1, 2, 2))).ravel().round(4)
+    array([0.8, 0.8, 0.8, 0.8])
+    """
+    # In float64: in float32, TensorFlow's own is off by 1e-3 where bright images are flat, a small difference of large numbers.
+    x, y = (stack.astype("float64") for stack in pair_of_images(images, others))
+    blurred = scipy.ndimage.gaussian_filter(np.stack([x, y, x * x + y * y, x * y]), 1.5, radius=_WINDOW // 2, axes=(2, 3))
+    mean_x, mean_y, squares, products = blurred
+    c1, c2 = 0.01**2, 0.03**2
+    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * (products - mean_x * mean_y) + c2) / (squares - mean_x**2 - mean_y**2 + c2)
+    return brightness * structure
 
 
 def scores(images: ArrayLike, others: ArrayLike) -> "pd.DataFrame":
@@ -196,18 +231,6 @@ def scores(images: ArrayLike, others: ArrayLike) -> "pd.DataFrame":
     images, others = pair_of_images(images, others)
     similarities = ssim(images, others) if min(images.shape[1:3]) >= _WINDOW else math.nan
     return pd.DataFrame({"PSNR": psnr(images, others), "SSIM": similarities})
-
-
-def _ssim(x, y):
-    # In float64: in float32, TensorFlow's own is off by 1e-3 where bright images are flat, a small difference of large numbers.
-    x, y = x.astype("float64"), y.astype("float64")
-    rim = _WINDOW // 2
-    blurred = scipy.ndimage.gaussian_filter(np.stack([x, y, x * x + y * y, x * y]), 1.5, radius=rim, axes=(2, 3))
-    mean_x, mean_y, squares, products = blurred[:, :, rim:-rim, rim:-rim]
-    c1, c2 = 0.01**2, 0.03**2
-    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * (products - mean_x * mean_y) + c2) / (squares - mean_x**2 - mean_y**2 + c2)
-    return np.mean(brightness * structure, axis=(1, 2, 3))
 
 
 def pair_of_images(images: ArrayLike, others: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
