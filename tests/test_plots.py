@@ -370,6 +370,15 @@ def test_dots_stand_on_the_line_of_what_they_were_measured_on_and_the_bar_at_the
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
 
 
+def test_a_decoder_keeps_its_colour_among_others():
+    few = pd.DataFrame({"subpixel": [1.0, 2.0], "nearest": [3.0, 4.0]})
+    (all_six,) = plots.seed_dots({"loss": pd.DataFrame({name: [1.0, 2.0] for name in models.DECODERS})}).axes
+    colours = dict(zip(models.DECODERS, (line.get_color() for line in all_six.lines[::2]), strict=True))
+    assert len(set(colours.values())) == 6
+    (axes,) = plots.seed_dots({"loss": few}).axes
+    assert [line.get_color() for line in axes.lines[::2]] == [colours["subpixel"], colours["nearest"]]
+
+
 def test_a_panel_has_its_mark_and_its_logarithmic_scale():
     loss, index = FIGURES["seed_dots"]().axes
     assert [axes.get_xlabel() for axes in (loss, index)] == ["loss", "index"]

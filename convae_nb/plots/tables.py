@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from convae_nb.models import DECODERS
 from convae_nb.plots.style import COLOURS, WIDTH
+
+# A decoder has the same colour in every figure, whichever others it stands among.
+_OF_DECODERS = dict(zip(DECODERS, COLOURS, strict=False))
 
 
 def heat_map(table: pd.DataFrame, *, label: str, limit: float | None = None) -> Figure:
@@ -77,6 +81,8 @@ def seed_dots(
 ) -> Figure:
     """Draw what was measured over seeds: a dot for each seed and a bar at their median, a line of them for each thing compared.
 
+    The decoders of `models.DECODERS`, by their names, keep their colours from figure to figure.
+
     Parameters
     ----------
     measures : dict of str to DataFrame
@@ -96,7 +102,8 @@ def seed_dots(
     size = (WIDTH, 0.3 * len(names) + 0.7)
     fig, row = plt.subplots(1, len(measures), figsize=size, sharex=one_scale, sharey=True, squeeze=False, layout="constrained")
     for axes, (title, table) in zip(row[0], measures.items(), strict=True):
-        for place, (name, colour) in enumerate(zip(names, itertools.cycle(COLOURS), strict=False)):
+        for place, (name, free) in enumerate(zip(names, itertools.cycle(COLOURS), strict=False)):
+            colour = _OF_DECODERS.get(name, free)
             axes.plot(table[name], [place] * len(table), "o", color=colour, markersize=4, alpha=0.7)
             axes.plot([table[name].median()] * 2, [place - 0.35, place + 0.35], color=colour, linewidth=2)
         if title in marks:
