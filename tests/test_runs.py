@@ -312,6 +312,13 @@ def test_where_a_widget_gives_a_picture_of_its_state_the_picture_alone_is_stored
     assert "widget" not in chapter.read_text().replace("ipywidgets", "")
 
 
+def test_an_output_that_shows_nothing_is_not_stored(write):
+    empty = "from IPython.display import display\ndisplay({'text/plain': '', 'text/html': '<pre></pre>'}, raw=True)\n'shown'"
+    chapter = write("01_store.ipynb", "seed: int = 0  # seed", empty)
+    runs.store([1])
+    assert [output.data["text/plain"] for output in outputs(chapter)] == ["'shown'"]
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
