@@ -7,7 +7,7 @@ for (const toggle of sidebar.querySelectorAll("summary")) {
 }
 // Names in the heads of tables, and calls in their cells, may break where a reader would break them.
 for (const words of document.querySelectorAll("table.dataframe th, td code .pre")) {
-  words.innerHTML = words.innerHTML.replace(/[._]/g, "$&<wbr>");
+  words.innerHTML = words.innerHTML.replace(/\.(?=[A-Za-z])|_/g, "$&<wbr>");
 }
 for (const reference of document.querySelectorAll(".citation-list, .citation")) {
   reference.removeAttribute("role");

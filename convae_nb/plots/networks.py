@@ -116,7 +116,7 @@ def overlap(*, kernel_size: int, stride: int, length: int = 6) -> Figure:
         colour = COLOURS[i % 2]
         strip.add_patch(plt.Rectangle((i * stride - 0.5, i + 0.1), kernel_size, 0.8, facecolor=(colour, 0.5), edgecolor=colour))
     for x, count in enumerate(counts):
-        strip.text(x, -0.75, count, ha="center", va="center", fontsize=7.5, fontweight="bold" if count == counts.max() else "normal")
+        strip.text(x, -0.75, count, ha="center", va="center", fontsize=9, fontweight="bold" if count == counts.max() else "normal")
     strip.set(xlim=(-0.6, len(counts) - 0.4), ylim=(-1.3, length + 0.1), yticks=[], xlabel="position in the output", ylabel="")
     strip.locator_params(axis="x", integer=True)
     strip.set_title("each input pixel's patch, and how many meet at a pixel", fontsize=9)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from convae_nb.plots.style import COLOURS, DASHES, WIDTH
+from convae_nb.plots.style import COLOURS, DASHES, WIDTH, colours
 
 
 def loss_curves(
@@ -49,7 +49,7 @@ def loss_curves(
     axes.xaxis.set_major_formatter("{x:,.0f}")
     for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=7)
+    axes.tick_params(axis="y", which="minor", labelsize=8)
     axes.legend(frameon=False)
     plt.close(fig)
     return fig
@@ -110,9 +110,9 @@ def lines(
     Figure
     """
     fig, axes = plt.subplots(figsize=(WIDTH, 3.6), layout="constrained")
-    styles = zip(itertools.cycle(COLOURS), itertools.cycle(DASHES), itertools.cycle("os^Dv"))
-    for (label, (x, y)), (colour, dash, marker) in zip(curves.items(), styles, strict=False):
-        axes.plot(x, y, color=colour, linestyle=dash, linewidth=2, marker=marker if points else None, markersize=5, label=label)
+    colour_of, styles = colours(curves), zip(itertools.cycle(DASHES), itertools.cycle("os^Dv"))
+    for (label, (x, y)), (dash, marker) in zip(curves.items(), styles, strict=False):
+        axes.plot(x, y, color=colour_of[label], linestyle=dash, linewidth=2, marker=marker if points else None, markersize=5, label=label)
     for label, (x, y) in (marks or {}).items():
         axes.plot(x, y, "o", color="0.2", markersize=5, label=label)
     axes.set(xlabel=xlabel, ylabel=ylabel)

@@ -67,7 +67,7 @@ def magnified(
                 axes.set_title(notes[label][i], fontsize=8, pad=3)
         if label in signed:
             bar = fig.colorbar(drawn, cax=fig.add_axes((pictures / width, top / height, 8 / width, side[0] / height)))
-            bar.set_ticks([-1, 0, 1], labels=[f"{share * signed[label]:.3g}" for share in (-1, 0, 1)], fontsize=7)
+            bar.set_ticks([-1, 0, 1], labels=[f"{share * signed[label]:.3g}" for share in (-1, 0, 1)], fontsize=8)
             bar.set_label(unit, fontsize=8)
         fig.text((margin - 8) / width, (top + side[0] / 2) / height, label, ha="right", va="center", fontsize=9)
         top -= gap

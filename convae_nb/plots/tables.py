@@ -8,11 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from convae_nb.models import DECODERS
-from convae_nb.plots.style import COLOURS, WIDTH
-
-# A decoder has the same colour in every figure, whichever others it stands among.
-_OF_DECODERS = dict(zip(DECODERS, COLOURS, strict=False))
+from convae_nb.plots.style import COLOURS, WIDTH, colours
 
 
 def heat_map(table: pd.DataFrame, *, label: str, limit: float | None = None) -> Figure:
@@ -42,7 +38,7 @@ def heat_map(table: pd.DataFrame, *, label: str, limit: float | None = None) -> 
             axes.add_patch(plt.Rectangle((j - 0.47, i - 0.44), 0.94, 0.88, fill=False, edgecolor="black", linewidth=1.5))
     names = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.index]
     axes.set(xticks=range(table.shape[1]), yticks=range(len(names)))
-    axes.set_xticklabels([str(name).replace(" ", "\n").replace("_", "_\n") for name in table], fontsize=8)
+    axes.set_xticklabels([str(name).replace("_", " ") for name in table], fontsize=8, rotation=40, ha="left", rotation_mode="anchor")
     axes.set_yticklabels([name.replace("_", " ") for name in names], fontsize=8)
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False)
     fig.colorbar(drawn, label=label, extend="both" if np.nanmax(np.abs(table.to_numpy())) > limit else "neither")
@@ -99,13 +95,13 @@ def seed_dots(
     Figure
     """
     names, marks = list(next(iter(measures.values())).columns), marks or {}
+    colour_of = colours(names)
     size = (WIDTH, 0.3 * len(names) + 0.7)
     fig, row = plt.subplots(1, len(measures), figsize=size, sharex=one_scale, sharey=True, squeeze=False, layout="constrained")
     for axes, (title, table) in zip(row[0], measures.items(), strict=True):
-        for place, (name, free) in enumerate(zip(names, itertools.cycle(COLOURS), strict=False)):
-            colour = _OF_DECODERS.get(name, free)
-            axes.plot(table[name], [place] * len(table), "o", color=colour, markersize=4, alpha=0.7)
-            axes.plot([table[name].median()] * 2, [place - 0.35, place + 0.35], color=colour, linewidth=2)
+        for place, name in enumerate(names):
+            axes.plot(table[name], [place] * len(table), "o", color=colour_of[name], markersize=4, alpha=0.7)
+            axes.plot([table[name].median()] * 2, [place - 0.35, place + 0.35], color=colour_of[name], linewidth=2)
         if title in marks:
             axes.axvline(marks[title], color="0.35", linestyle="--", linewidth=1)
         if title in log:
