@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Collection
 
 import matplotlib
+from matplotlib.typing import ColorType
 
 from convae_nb.models import DECODERS
 
@@ -12,7 +13,7 @@ COLOURS = matplotlib.color_sequences["petroff10"]
 DASHES = ["-", "--", "-.", ":"]
 
 
-def colours(names: Collection[str]) -> dict[str, tuple]:
+def colours(names: Collection[str]) -> dict[str, ColorType]:
     """Give each of some names a colour: a decoder its own, the same in every figure, and the others those that are left, in turn."""
     own = dict(zip(DECODERS, COLOURS, strict=False))
     free = COLOURS if own.keys().isdisjoint(names) else COLOURS[len(own) :]
