@@ -299,6 +299,19 @@ def test_the_button_brings_the_next_seeds_noise(explored):
     np.testing.assert_array_equal(pixels(explored, "noisy"), strip(noise.corrupt(DIGITS.x_test[FIRSTS], "gaussian", 0.5, seed=42)))
 
 
+def test_a_kept_network_is_explored_from_its_file(tmp_path):
+    model = models.build_autoencoder((4,), skips="add", seed=3)
+    models.save(model, tmp_path / "mine.npz")
+    for path in (tmp_path / "mine.npz", str(tmp_path / "mine.npz")):
+        explored = explorer.noise_explorer(model=path)
+        assert explored.model.value == "yours"
+    given = explorer.noise_explorer(model=model)
+    assert explored.rows["network"].value == given.rows["network"].value
+    (tmp_path / "none.npz").write_bytes(b"")
+    with pytest.raises(data.DataError):
+        explorer.noise_explorer(model=tmp_path / "none.npz")
+
+
 def test_the_networks_are_the_given_one_and_the_shipped_denoisers(explored):
     shipped = [name for name in reference.NAMES if name.split("/")[0].endswith("denoiser")]
     assert explored.model.options == ("yours", *shipped)
@@ -335,7 +348,7 @@ def test_a_dataset_is_explored_on_its_test_images_and_by_class_if_it_has_labels(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": None}, r"model must be one of reference.NAMES or a keras.Model, got None"),
+        ({"model": None}, r"model must be one of reference.NAMES, the file of a network or a keras.Model, got None"),
         ({"model": "fast_basick"}, "there is no reference run .*did you mean 'fast_basic/"),
         ({"images": np.full((3, 28, 28), 7.5), "model": "fast_basic"}, "images of floats must lie in"),
         ({"images": np.zeros((3, 28, 28, 3)), "model": "fast_basic"}, r"the model takes images of shape \(28, 28, 1\), got \(28, 28, 3\)"),

@@ -124,9 +124,9 @@ def test_the_basic_model_has_as_many_weights_as_its_way_up_needs(decoder, weight
     ("image_shape", "depths", "kernel_size"),
     [((27, 31, 1), 3, 3), ((33, 33, 1), 4, 2), ((115, 173, 3), 2, 4), ((8, 8, 1), 5, 3), ((8, 9, 3), 1, 5), ((28, 28, 1), 3, 1)],
 )
-@pytest.mark.parametrize("output_convolution", [True, False])
-def test_any_size_comes_back_exactly_and_learns(decoder, image_shape, depths, kernel_size, output_convolution):
-    model = models.build_autoencoder((4, 3, 2, 3, 2)[:depths], decoder, image_shape, kernel_size, 0, output_convolution)
+@pytest.mark.parametrize(("output_convolution", "skips"), [(True, "none"), (False, "none"), (True, "add"), (False, "concatenate")])
+def test_any_size_comes_back_exactly_and_learns(decoder, image_shape, depths, kernel_size, output_convolution, skips):
+    model = models.build_autoencoder((4, 3, 2, 3, 2)[:depths], decoder, image_shape, kernel_size, 0, output_convolution, skips)
     images = np.random.default_rng(0).uniform(size=(2, *image_shape)).astype("float32") ** 2  # darker than the grey of logits 0
     losses = []
     for _ in range(2):
@@ -139,6 +139,35 @@ def test_any_size_comes_back_exactly_and_learns(decoder, image_shape, depths, ke
     assert logits.shape == images.shape
     assert logits.dtype == "float32"
     assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(("skips", "weights"), [("none", 30689), ("add", 30689), ("concatenate", 44801)])
+def test_maps_pass_around_the_code_as_in_a_network_of_plain_layers(digits, skips, weights):
+    model = models.build_autoencoder(DENOISER, skips=skips, seed=1)
+    assert model.count_params() == weights
+    values = iter(model.get_weights())
+
+    def convolved(maps):
+        return tf.nn.bias_add(tf.nn.conv2d(maps, next(values), 1, "SAME"), next(values))
+
+    maps, levels = tf.constant(digits[:5]), []
+    for _ in DENOISER:
+        levels.append(tf.nn.relu(convolved(maps)))
+        maps = tf.nn.max_pool(levels[-1], 2, 2, "SAME")
+    np.testing.assert_allclose(models.encode(model, digits[:5]), maps, atol=1e-6)
+    for level in reversed(levels):
+        resized = tf.repeat(tf.repeat(maps, 2, axis=1), 2, axis=2)[:, : level.shape[1], : level.shape[2]]
+        maps = tf.nn.relu(convolved(resized))
+        maps = {"none": maps, "add": maps + level, "concatenate": tf.concat([maps, level], axis=-1)}[skips]
+    expected = convolved(maps)
+    np.testing.assert_allclose(model(digits[:5]), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_maps_of_the_images_own_size_do_not_pass_where_the_last_way_up_gives_the_logits():
+    model = models.build_autoencoder((4, 3), skips="add", output_convolution=False)
+    assert [tensor.shape[1:] for tensor in model.get_layer("encoder").outputs] == [(7, 7, 3), (14, 14, 3)]
+    shallow = models.build_autoencoder((4,), skips="add", output_convolution=False)
+    assert len(shallow.get_layer("encoder").outputs) == 1
 
 
 def test_without_output_convolution_the_logits_can_be_negative():
@@ -201,24 +230,28 @@ def test_every_way_up_stays_float32_and_channels_last_whatever_keras_is_told():
     assert {layer.compute_dtype for layer in computed} == {"float32"}
 
 
+_BUILT = [*((decoder, "none") for decoder in models.DECODERS), ("nearest", "add"), ("transposed_3x3", "concatenate")]
+
+
 def test_saved_models_and_weights_give_the_same_outputs_in_a_new_process(tmp_path, digits):
-    saved = {decoder: models.build_autoencoder(decoder=decoder) for decoder in models.DECODERS}
-    for decoder, model in saved.items():
-        model.save(tmp_path / f"{decoder}.keras")
-        model.save_weights(tmp_path / f"{decoder}.weights.h5")
+    saved = {f"{decoder} {skips}": models.build_autoencoder(decoder=decoder, skips=skips) for decoder, skips in _BUILT}
+    for name, model in saved.items():
+        model.save(tmp_path / f"{name}.keras")
+        model.save_weights(tmp_path / f"{name}.weights.h5")
     np.save(tmp_path / "digits.npy", digits[:10])
     code = (
         "import sys, pathlib, numpy as np, convae_nb.layers, convae_nb.models, keras; folder = pathlib.Path(sys.argv[1])\n"
         "digits = np.load(folder / 'digits.npy')\n"
-        "for decoder in sys.argv[2:]:\n"
-        "    whole = keras.saving.load_model(folder / f'{decoder}.keras')\n"
-        "    filled = convae_nb.models.build_autoencoder(decoder=decoder, seed=1)\n"
-        "    filled.load_weights(folder / f'{decoder}.weights.h5')\n"
-        "    np.save(folder / f'{decoder}.npy', [whole(digits), filled(digits)])"
+        "for name in sys.argv[2:]:\n"
+        "    whole = keras.saving.load_model(folder / f'{name}.keras')\n"
+        "    decoder, skips = name.split()\n"
+        "    filled = convae_nb.models.build_autoencoder(decoder=decoder, skips=skips, seed=1)\n"
+        "    filled.load_weights(folder / f'{name}.weights.h5')\n"
+        "    np.save(folder / f'{name}.npy', [whole(digits), filled(digits)])"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path), *saved], check=True)
-    for decoder, model in saved.items():
-        np.testing.assert_array_equal(np.load(tmp_path / f"{decoder}.npy"), [model(digits[:10])] * 2)
+    for name, model in saved.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), [model(digits[:10])] * 2)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +276,8 @@ def test_saved_models_and_weights_give_the_same_outputs_in_a_new_process(tmp_pat
         ({"kernel_size": 3.0}, "kernel_size must be"),
         ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"seed": True}, "seed must be"),
+        ({"skips": "ad"}, "skips must be one of none, concatenate, add, got 'ad': did you mean 'add'"),
+        ({"skips": True}, "skips must be one of"),
     ],
 )
 def test_what_is_outside_is_refused_in_one_sentence(arguments, message):
@@ -302,9 +337,9 @@ def test_layer_table_counts_the_products_of_every_way_up(decoder, products):
 @pytest.mark.parametrize("decoder", models.DECODERS)
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("depths", [1, 3])
-@pytest.mark.parametrize("output_convolution", [True, False])
-def test_layer_table_sees_as_far_as_the_gradient_reaches(decoder, depths, kernel_size, output_convolution):
-    model = models.build_autoencoder((1,) * depths, decoder, (192, 8, 1), kernel_size, 0, output_convolution)
+@pytest.mark.parametrize(("output_convolution", "skips"), [(True, "none"), (False, "none"), (True, "concatenate")])
+def test_layer_table_sees_as_far_as_the_gradient_reaches(decoder, depths, kernel_size, output_convolution, skips):
+    model = models.build_autoencoder((1,) * depths, decoder, (192, 8, 1), kernel_size, 0, output_convolution, skips)
     # All-positive weights let every path through. Max-pooling passes the gradient to one corner of its window: let it be each in turn,
     # by an image that rises down and to the right, and by its mirror image.
     model.set_weights([np.full_like(weight, 0.1) for weight in model.get_weights()])
@@ -318,6 +353,16 @@ def test_layer_table_sees_as_far_as_the_gradient_reaches(decoder, depths, kernel
         reached |= np.any(tape.gradient(values, images)[..., 0] != 0, axis=2)
     sides = [np.ptp(np.flatnonzero(row)) + 1 for row in reached]
     assert models.layer_table(model).loc["logits", "sees"] == max(sides)
+
+
+def test_layer_table_lists_where_maps_join():
+    model = models.build_autoencoder(DENOISER, skips="concatenate")
+    table = models.layer_table(model)
+    assert table["weights"].sum() == model.count_params()
+    joined = table[table.index.str.startswith("skip")]
+    assert joined["output"].tolist() == [(7, 7, 32), (14, 14, 64), (28, 28, 64)]
+    assert not joined[["weights", "multiply-adds"]].any(axis=None)
+    assert table.loc["up3", "multiply-adds"] == 28 * 28 * 9 * 64 * 32
 
 
 def test_a_network_denoises_alike_whatever_kind_and_level(digits):

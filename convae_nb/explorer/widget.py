@@ -9,6 +9,7 @@ import base64
 import functools
 import html
 import io
+import os
 import re
 import threading
 from typing import Any
@@ -37,7 +38,9 @@ _STYLE = """<style>
 </style>"""
 
 
-def noise_explorer(images: ArrayLike | data.Dataset | None = None, model: str | keras.Model = "original_denoiser") -> "NoiseExplorer":
+def noise_explorer(
+    images: ArrayLike | data.Dataset | None = None, model: str | os.PathLike | keras.Model = "original_denoiser"
+) -> "NoiseExplorer":
     """Build the noise explorer. As the last line of a cell it is shown.
 
     Parameters
@@ -45,9 +48,9 @@ def noise_explorer(images: ArrayLike | data.Dataset | None = None, model: str | 
     images : array or data.Dataset, optional
         What to choose from: whatever `data.as_images` takes; or the test images of a dataset, which can also be chosen by class if it
         has labels. None takes the digits of MNIST.
-    model : str or keras.Model
-        One of `reference.NAMES`, where a recipe alone stands for its first seed, or a model from such images to logits, which the menu
-        calls "yours".
+    model : str, Path or keras.Model
+        One of `reference.NAMES`, where a recipe alone stands for its first seed; or a model from such images to logits, or the ``.npz``
+        file of one that `models.save` has written, which the menu calls "yours".
 
     Returns
     -------
@@ -56,7 +59,7 @@ def noise_explorer(images: ArrayLike | data.Dataset | None = None, model: str | 
     Raises
     ------
     data.DataError
-        If the images are not.
+        If the images are not, or the file holds no network.
     ValueError
         If there is no such model, or it does not fit the images.
     """
@@ -84,9 +87,11 @@ class NoiseExplorer(widgets.VBox):
         What went wrong, in a sentence; empty if all is drawn.
     """
 
-    def __init__(self, images: ArrayLike | data.Dataset | None, model: str | keras.Model):
+    def __init__(self, images: ArrayLike | data.Dataset | None, model: str | os.PathLike | keras.Model):
+        if isinstance(model, os.PathLike) or (isinstance(model, str) and model.endswith(".npz")):
+            model = models.load(model)
         if not isinstance(model, str | keras.Model):
-            raise ValueError(f"model must be one of reference.NAMES or a keras.Model, got {model!r}")
+            raise ValueError(f"model must be one of reference.NAMES, the file of a network or a keras.Model, got {model!r}")
         if images is None:
             self._images, classes = _test_digits()
         elif isinstance(images, data.Dataset):

@@ -50,7 +50,7 @@ def evaluate(model: "keras.Model", images: ArrayLike, inputs: ArrayLike | None =
     """
     images, inputs = metrics.pair_of_images(images, images if inputs is None else inputs)
     logits = models.predict(model, inputs)
-    code = models.predict(model.get_layer("encoder"), inputs)
+    code = models.encode(model, inputs)
     dead = np.all(code == 0, axis=tuple(range(code.ndim - 1)))
 
     loss = metrics.binary_cross_entropy(images, logits)

@@ -1,6 +1,11 @@
 from .autoencoder import as_denoiser as as_denoiser
 from .autoencoder import build_autoencoder as build_autoencoder
+from .autoencoder import encode as encode
 from .autoencoder import predict as predict
 from .autoencoder import reconstruct as reconstruct
 from .cost import layer_table as layer_table
+from .file import about as about
+from .file import load as load
+from .file import save as save
+from .pictures import denoise as denoise
 from .ways_up import DECODERS as DECODERS

@@ -17,6 +17,9 @@ from convae_nb._base.validate import is_whole_number
 from convae_nb.models import layers
 from convae_nb.models.ways_up import DECODERS, SAME
 
+_JOINTS = {"concatenate": keras.layers.Concatenate, "add": keras.layers.Add}
+_SKIPS = ("none", *_JOINTS)
+
 
 def build_autoencoder(
     filters: Sequence[int] = (16, 8, 8),
@@ -25,6 +28,7 @@ def build_autoencoder(
     kernel_size: int = 3,
     seed: int = 0,
     output_convolution: bool = True,
+    skips: str = "none",
 ) -> keras.Model:
     """Build a convolutional autoencoder that returns logits.
 
@@ -49,12 +53,17 @@ def build_autoencoder(
         The starting weights follow from it alone; no global random state is read or set.
     output_convolution : bool
         False leaves out the last convolution: then the last way up gives the logits itself.
+    skips : str
+        Whether feature maps pass around the code: "none", as in 2018; or the encoder's maps of each size, before their pooling, join
+        the decoder's of the same size, which they are laid beside, "concatenate" [3]_, or added to, "add" [4]_. Logits are joined by
+        nothing: without output convolution the maps of the image's own size do not pass.
 
     Returns
     -------
     keras.Model
         From images ``(batch, *image_shape)`` to logits of the same shape. Its layers "encoder" (images to code) and "decoder"
-        (code to logits) are models of their own.
+        (code to logits) are models of their own. With skips the encoder also gives the maps that pass, the largest first, and the
+        decoder takes them; `encode` gives the code of either.
 
     Raises
     ------
@@ -65,6 +74,9 @@ def build_autoencoder(
     ----------
     .. [1] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
     .. [2] A. Odena et al., "Deconvolution and Checkerboard Artifacts", Distill, 2016, doi:10.23915/distill.00003.
+    .. [3] O. Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015, arXiv:1505.04597.
+    .. [4] X.-J. Mao et al., "Image Restoration Using Very Deep Convolutional Encoder-Decoder Networks with Symmetric Skip
+       Connections", NIPS 2016, arXiv:1603.09056.
 
     Examples
     --------
@@ -72,7 +84,7 @@ def build_autoencoder(
     >>> model.get_layer("encoder").output.shape, model.output.shape, model.count_params()
     ((None, 4, 4, 8), (None, 28, 28, 1), 4385)
     """
-    _validate(filters, decoder, image_shape, kernel_size, seed)
+    _validate(filters, decoder, image_shape, kernel_size, seed, skips)
     depths = len(filters)
     sizes = [tuple(image_shape[:2])]
     for _ in filters:
@@ -84,23 +96,39 @@ def build_autoencoder(
         return {"name": name, "activation": activation, "kernel_initializer": initializer}
 
     images = maps = keras.Input(image_shape, name="images", dtype="float32")
+    levels = []
     for i, depth in enumerate(filters, start=1):
         maps = keras.layers.Conv2D(depth, kernel_size, **SAME, **options(f"conv{i}"))(maps)
+        levels.append(maps)
         maps = keras.layers.MaxPooling2D(2, **SAME, name=f"pool{i}")(maps)
-    encoder = keras.Model(images, maps, name="encoder")
+    passing = [] if skips == "none" else levels if output_convolution else levels[1:]  # from the largest on
+    encoder = keras.Model(images, [maps, *passing] if passing else maps, name="encoder")
 
-    code = maps = keras.Input(encoder.output.shape[1:], name="code", dtype="float32")
+    code = maps = keras.Input(maps.shape[1:], name="code", dtype="float32")
+    around = [keras.Input(level.shape[1:], name=f"around{i}", dtype="float32") for i, level in enumerate(passing, start=1)]
+    joined = dict(enumerate(reversed(around), start=1))
     steps = list(zip(reversed(filters), reversed(sizes[:-1]), strict=True))
     for i, (depth, size) in enumerate(steps, start=1):
         bare = i == depths and not output_convolution
         settings = options("logits", None) if bare else options(f"up{i}")
         maps = DECODERS[decoder](maps, image_shape[2] if bare else depth, kernel_size, size, **settings)
+        if i in joined:
+            maps = _JOINTS[skips](name=f"skip{i}", dtype="float32")([maps, joined[i]])
     if output_convolution:
         maps = _to_logits(image_shape[2], kernel_size, **options("logits", None))(maps)
-    decoder_model = keras.Model(code, maps, name="decoder")
+    decoder_model = keras.Model([code, *around] if around else code, maps, name="decoder")
 
     images = keras.Input(image_shape, name="images", dtype="float32")
-    return keras.Model(images, decoder_model(encoder(images)), name="autoencoder")
+    model = keras.Model(images, decoder_model(encoder(images)), name="autoencoder")
+    model.built_with = {
+        "filters": list(filters),
+        "decoder": decoder,
+        "image_shape": list(image_shape),
+        "kernel_size": kernel_size,
+        "output_convolution": output_convolution,
+        "skips": skips,
+    }
+    return model
 
 
 def _to_logits(channels, kernel_size, **options):
@@ -109,7 +137,7 @@ def _to_logits(channels, kernel_size, **options):
     return keras.layers.Conv2D(channels, kernel_size, **SAME, **options)
 
 
-def _validate(filters, decoder, image_shape, kernel_size, seed):
+def _validate(filters, decoder, image_shape, kernel_size, seed, skips):
     def sequence(value, lengths):
         return isinstance(value, (tuple, list)) and len(value) in lengths and all(map(is_whole_number, value))
 
@@ -125,6 +153,8 @@ def _validate(filters, decoder, image_shape, kernel_size, seed):
         raise ValueError(f"kernel_size must be a whole number of at least 1, got {kernel_size!r}")
     if not is_whole_number(seed, low=0):
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    if not isinstance(skips, str) or skips not in _SKIPS:
+        raise ValueError(f"skips must be one of {', '.join(_SKIPS)}, got {skips!r}: {did_you_mean(skips, _SKIPS)}")
 
 
 def predict(model: keras.Model, images: ArrayLike, batch_size: int = 500) -> NDArray[np.float32]:
@@ -161,6 +191,19 @@ def predict(model: keras.Model, images: ArrayLike, batch_size: int = 500) -> NDA
         model._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
     batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
     return np.concatenate([model._predict(batch).numpy() for batch in batches])
+
+
+def encode(model: keras.Model, images: ArrayLike, batch_size: int = 500) -> NDArray[np.float32]:
+    """Give the code of images, and not what passes around it. Parameters and errors are those of `predict`; the model is an autoencoder.
+
+    Returns
+    -------
+    ndarray of float32, shape (batch, height, width, maps)
+    """
+    encoder = model.get_layer("encoder")
+    if len(encoder.outputs) > 1:
+        encoder = keras.Model(encoder.inputs, encoder.outputs[0])
+    return predict(encoder, images, batch_size)
 
 
 def reconstruct(model: keras.Model, images: ArrayLike, batch_size: int = 500) -> NDArray[np.float32]:

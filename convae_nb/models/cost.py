@@ -23,7 +23,7 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
         "values", the product of these; "share", values over the image's, in percent (the code is the row before the decoder's
         first); "weights"; "multiply-adds" of one image, in the plain formulation: a resize before its convolution, zero padding counted
         as pixels, and so what a transposed convolution paints beyond its output; "sees", the side of the square of input pixels that
-        one output value depends on away from the border, as far as the image goes on.
+        one output value depends on away from the border, as far as the image goes on, by way of the code.
 
     Examples
     --------
@@ -39,7 +39,9 @@ def layer_table(model: keras.Model) -> pd.DataFrame:
     image_values = math.prod(model.input_shape[1:])
     rows, path = {}, []
     for part in ("encoder", "decoder"):
-        for layer in model.get_layer(part).layers[1:]:
+        for layer in model.get_layer(part).layers:
+            if isinstance(layer, keras.layers.InputLayer):
+                continue
             output = tuple(map(int, layer.output.shape[1:]))
             path.append(layer)
             rows[layer.name] = {

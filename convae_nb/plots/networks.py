@@ -12,7 +12,8 @@ from convae_nb.plots.style import COLOURS, WIDTH
 def network(table: pd.DataFrame) -> Figure:
     """Draw a network as a row of blocks, a block what a layer gives: its sides the maps', its thickness their number.
 
-    Sides are to scale among themselves, and so are thicknesses. Below each block stand the layer's name and its output's shape.
+    Sides are to scale among themselves, and so are thicknesses. Below each block stand the layer's name and its output's shape. Arrows
+    lead from the maps that pass around the code to the block in which they join others.
 
     Parameters
     ----------
@@ -27,8 +28,10 @@ def network(table: pd.DataFrame) -> Figure:
     code = int((table["part"] == "encoder").sum())
     depths, largest = code // 2, max(shapes[0][:2])
     ways_up = ["convolution" if name == "logits" and f"up{depths}" in table.index else "upsampling" for name in table.index[code:]]
+    ways_up = ["joined" if name.startswith("skip") else kind for name, kind in zip(table.index[code:], ways_up, strict=True)]
     kinds = ["convolution", "max-pooling"] * depths + ways_up
-    colours = {"images": "0.75", "convolution": COLOURS[0], "max-pooling": COLOURS[1], "upsampling": COLOURS[2]}
+    colours = {"images": "0.75", "convolution": COLOURS[0], "max-pooling": COLOURS[1], "upsampling": COLOURS[2], "joined": COLOURS[3]}
+    bracket = 0.78 + 0.12 * ways_up.count("joined")
     slant, gap, thickness = np.array([0.34, 0.24]), 0.17, 1.5 / sum(shape[2] for shape in shapes)
 
     fig, axes = plt.subplots(figsize=(WIDTH, 2.7), layout="constrained")
@@ -46,14 +49,20 @@ def network(table: pd.DataFrame) -> Figure:
         axes.text(left + span / 2, -0.72, label, ha="center", va="top", fontsize=7.5, linespacing=1.3)
         spans.append((left, left + span))
         left += span + gap
-    axes.text(sum(spans[code]) / 2, 0.75, f"{table['values'].iloc[code - 1]}\nnumbers", ha="center", va="top", fontsize=7.5)
+    for number, name in enumerate(name for name in table.index if name.startswith("skip")):
+        start, end = (sum(spans[1 + table.index.get_loc(layer)]) / 2 for layer in (f"conv{depths - number}", name))
+        height = 0.76 + 0.12 * number
+        axes.plot([start, start, end], [0.62, height, height], color=colours["joined"], linewidth=1.2)
+        axes.annotate("", xy=(end, 0.6), xytext=(end, height), arrowprops={"arrowstyle": "-|>", "color": colours["joined"], "shrinkA": 0})
+    numbers = f"{table['values'].iloc[code - 1]}\nnumbers"
+    axes.text(sum(spans[code]) / 2, 0.68 if "joined" in kinds else 0.75, numbers, ha="center", va="top", fontsize=7.5)
     for label, first, last in [("encoder", 1, code - 1), ("code", code, code), ("decoder", code + 1, len(table))]:
-        axes.plot([spans[first][0], spans[last][1]], [0.78, 0.78], color="0.2", linewidth=1)
-        axes.text((spans[first][0] + spans[last][1]) / 2, 0.81, label, ha="center", va="bottom", fontsize=9)
+        axes.plot([spans[first][0], spans[last][1]], [bracket, bracket], color="0.2", linewidth=1)
+        axes.text((spans[first][0] + spans[last][1]) / 2, bracket + 0.03, label, ha="center", va="bottom", fontsize=9)
     for kind in dict.fromkeys(kinds):
         axes.add_patch(plt.Polygon([(0, 0)], facecolor=(colours[kind], 0.55), edgecolor="0.2", linewidth=0.6, label=kind))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3, frameon=False, fontsize=8)
-    axes.set(xlim=(-0.05, left - gap + 0.05), ylim=(-1.2 - 0.13 * any("_" in name for name in table.index), 0.95), aspect="equal")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=4, frameon=False, fontsize=8)
+    axes.set(xlim=(-0.05, left - gap + 0.05), ylim=(-1.2 - 0.2 * any("_" in name for name in table.index), bracket + 0.17), aspect="equal")
     axes.set_axis_off()
     plt.close(fig)
     return fig

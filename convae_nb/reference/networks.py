@@ -21,7 +21,6 @@ from convae_nb._base.tensorflow import keras, tf
 from convae_nb._base.validate import first_line
 from convae_nb.reference import tables
 from convae_nb.reference.names import NAMES, RUNS, canonical
-from convae_nb.training import checkpoint
 
 _FOLDER = Path(__file__).with_name("weights")
 _EPOCH = 60_000  # images
@@ -414,4 +413,4 @@ def _path(name, suffix):
 
 
 def _digest(weights):
-    return checkpoint.digest(weights).tobytes().hex()
+    return archive.digest(weights).tobytes().hex()

@@ -1,6 +1,5 @@
 """Checkpoints: the file that a training run resumes from, written atomically and verified when read. Arrays and JSON, no pickles."""
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -92,7 +91,7 @@ class Folder:
         write(self._folder, [variable.numpy() for variable in self._variables], record)
 
     def _weights(self):
-        return digest(self._model.get_weights()).tobytes().hex()
+        return archive.digest(self._model.get_weights()).tobytes().hex()
 
 
 def write(folder: str | os.PathLike, arrays: Sequence[np.ndarray], record: dict) -> None:
@@ -113,7 +112,7 @@ def write(folder: str | os.PathLike, arrays: Sequence[np.ndarray], record: dict)
     """
     path = Path(folder, _FILE)
     text = np.frombuffer(json.dumps(record).encode(), dtype=np.uint8)
-    named: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)} | {"record": text, "digest": digest([*arrays, text])}
+    named: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)} | {"record": text, "digest": archive.digest([*arrays, text])}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as file:
@@ -152,7 +151,7 @@ def read(folder: str | os.PathLike, *, limit: int = 2_000_000_000) -> tuple[list
         )
         arrays = [stored[name] for name in sorted(filter(str.isdecimal, stored), key=int)]
         text = stored["record"]
-        if not np.array_equal(stored["digest"], digest([*arrays, text])):
+        if not np.array_equal(stored["digest"], archive.digest([*arrays, text])):
             raise ValueError("its digest does not fit its content")
         return arrays, json.loads(text.tobytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -166,15 +165,6 @@ def set_aside(folder: str | os.PathLike) -> Path:
     while (aside := path.with_name(f"damaged-{number}-{_FILE}")).exists():
         number += 1
     return path.rename(aside)
-
-
-def digest(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Give the SHA-256 of arrays, their types and shapes included, as 32 bytes of an array."""
-    sha = hashlib.sha256()
-    for array in arrays:
-        sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).data)
-    return np.frombuffer(sha.digest(), dtype=np.uint8)
 
 
 def _keras_version():
