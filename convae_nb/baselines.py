@@ -13,4 +13,5 @@ from convae_nb.measures.comparison import compare as compare
 from convae_nb.measures.denoisers import DENOISERS as DENOISERS
 from convae_nb.measures.denoisers import Denoiser as Denoiser
 from convae_nb.measures.denoisers import suited_to as suited_to
+from convae_nb.measures.denoisers import without_bias as without_bias
 from convae_nb.measures.levels import LEVELS as LEVELS

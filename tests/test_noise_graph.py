@@ -74,3 +74,30 @@ def test_a_range_gives_each_image_a_level_of_its_own():
     grey = np.full((500, 20, 20, 1), 0.5, dtype="float32")
     spread = draw(grey, "gaussian", 0.0, 0.2).std(axis=(1, 2, 3))
     assert stats.kstest(spread, stats.uniform(0, 0.2).cdf).statistic < 0.08
+
+
+def test_hidden_pixels_show_one_of_their_neighbours_and_the_others_stay():
+    places = np.arange(12 * 9, dtype="float32").reshape(1, 12, 9, 1)  # each pixel says where it is
+    images = np.tile(places, (4000, 1, 1, 1))
+    shown, hidden = (tensor.numpy() for tensor in graph.hide(tf.constant(images), 0.1, (3, 5)))
+    assert set(np.unique(hidden)) == {0, 1}
+    assert hidden.mean() == pytest.approx(0.1, abs=0.005)
+    np.testing.assert_array_equal(shown[hidden == 0], images[hidden == 0])
+    _, row, column, _ = np.nonzero(hidden)
+    there = shown[hidden == 1].astype(int)
+    down, right = there // 9 - row, there % 9 - column
+    assert max(np.abs(down).max(), np.abs(right).max()) == 2
+    inside = (row >= 2) & (row < 10) & (column >= 2) & (column < 7)
+    steps = np.histogram2d(down[inside], right[inside], bins=[np.arange(-2.5, 3)] * 2)[0]
+    assert steps[2, 2] == 0, "its own value is what must not be seen"
+    assert stats.chisquare(steps.ravel()[np.arange(25) != 12]).pvalue > 1e-3
+
+
+def test_colours_are_hidden_together_and_the_seed_decides():
+    images = tf.constant(np.random.default_rng(0).random((50, 8, 8, 3), dtype="float32"))
+    shown, hidden = graph.hide(images, 0.3, (1, 2))
+    assert hidden.shape == (50, 8, 8, 1)
+    changed = (shown != images).numpy()
+    assert (changed.all(axis=-1) == changed.any(axis=-1)).all()
+    np.testing.assert_array_equal(shown, graph.hide(images, 0.3, (1, 2))[0])
+    assert (shown != graph.hide(images, 0.3, (1, 3))[0]).numpy().any()

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from convae_nb import data, metrics, models, training
+from convae_nb import data, metrics, models, noise, training
 from convae_nb._base import processor
 from convae_nb._base.tensorflow import keras, tf
 from convae_nb.noise import graph
@@ -37,6 +37,7 @@ def test_the_recipe_is_the_originals():
         "optimizer": "adam",
         "noise_kind": "gaussian",
         "noise_level": 0.0,
+        "blind_spots": 0.0,
         "start_at_mean": False,
         "precision": "float32",
         "validation": 0,
@@ -210,6 +211,54 @@ def test_a_model_trained_in_bfloat16_holds_and_computes_float32(dataset, monkeyp
 def test_where_the_processor_has_no_bfloat16_steps_are_float32(dataset, monkeypatch):
     monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: False)
     assert trained(dataset, precision="bfloat16")[1].history == trained(dataset)[1].history
+
+
+def test_other_inputs_go_in_where_the_images_are_to_come_out(dataset):
+    inputs = noise.corrupt(dataset.x_train, level=0.5, seed=3)
+    targets = data.as_images(dataset.x_train)
+    model, other = models.build_autoencoder(), models.build_autoencoder()
+    floats = dataclasses.replace(dataset, x_train=targets)
+    recipe = training.recipe(RECIPE, epochs=1, batch_size=100, validation=100)
+    result = training.train(model, floats, recipe, inputs=inputs, progress=False)
+    order = np.random.default_rng((0, 0)).permutation(600)
+    other.compile(keras.optimizers.Adam(0.001, epsilon=1e-8), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    other.fit(inputs[order], targets[order], batch_size=100, shuffle=False, verbose=0)
+    assert_alike(model.get_weights(), other.get_weights())
+    expected = metrics.binary_cross_entropy(targets[600:], models.predict(model, inputs[600:]))
+    assert result.history["validation_loss"] == [pytest.approx(expected, rel=1e-6)]
+
+
+def test_inputs_get_the_noise_and_the_targets_do_not(dataset):
+    black, white = np.zeros_like(dataset.x_train), np.full_like(dataset.x_train, 255)
+    model = models.build_autoencoder()
+    recipe = training.recipe(RECIPE, epochs=1, batch_size=700, noise_level=0.5)
+    result = training.train(model, dataclasses.replace(dataset, x_train=white), recipe, inputs=black, progress=False)
+    went_in = graph.corrupt(tf.zeros((700, 28, 28, 1)), "gaussian", 0.5, 0.5, (0, 0))
+    expected = metrics.binary_cross_entropy(white, models.build_autoencoder()(went_in))
+    assert result.step_losses[0] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (lambda x: x[:-1], r"inputs must be an image for each training image, .*uint8 \(700, 28, 28, 1\), got uint8 \(699, 28, 28, 1\)"),
+        (lambda x: data.as_images(x), "inputs must be .* got float32"),
+        (lambda x: x[:, :20], "the model takes images of shape"),
+        (lambda x: x.astype("int64"), "int64"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(dataset, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        training.train(models.build_autoencoder(), dataset, RECIPE, inputs=inputs(dataset.x_train), progress=False)
+
+
+def test_with_blind_spots_the_loss_is_that_of_hidden_pixels_which_the_network_does_not_see(dataset):
+    _, result = trained(dataset, batch_size=700, blind_spots=0.1)
+    targets = data.as_images(dataset.x_train)[np.random.default_rng((0, 0)).permutation(700)]
+    shown, hidden = graph.hide(tf.constant(targets), 0.1, tf.random.fold_in((0, 0), 1))
+    logits = np.asarray(models.build_autoencoder()(shown), "float64")
+    costs = np.logaddexp(0, logits) - targets * logits
+    assert result.step_losses[0] == pytest.approx(costs[hidden.numpy() == 1].mean(), rel=1e-5)
 
 
 def test_images_held_out_are_the_last_and_are_not_trained_on(dataset):

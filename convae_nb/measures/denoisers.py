@@ -114,8 +114,34 @@ class Denoiser:
     ) -> NDArray[np.float32]:
         """Take the last step, from what the function gave to images in [0, 1]."""
         if undo_bias:
-            denoised = np.interp(denoised, *_mean_noisy_values(*condition))
+            denoised = without_bias(denoised, *condition)
         return np.clip(gain * denoised - offset, 0, 1).astype("float32")
+
+
+def without_bias(images: ArrayLike, kind: str, level: float) -> NDArray[np.float64]:
+    """Replace greys by the true ones whose mean noisy value they are.
+
+    The mean of noisy pixels that were clipped is not the true grey, but it rises with it: its curve, measured on flat images, is read
+    backwards [1]_.
+
+    Parameters
+    ----------
+    images : array
+        Means of noisy pixels, such as what a filter gives, or a network that was trained on noisy targets.
+    kind, level
+        Of the noise, as `noise.corrupt` takes them.
+
+    Returns
+    -------
+    ndarray of float, of the images' shape
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] A. Foi, "Clipped noisy images: Heteroskedastic modeling and practical denoising", Signal Processing 89(12), 2009,
+       doi:10.1016/j.sigpro.2009.04.035.
+    """
+    return np.interp(np.asarray(images), *_mean_noisy_values(kind, level))
 
 
 def _nothing(images, condition):

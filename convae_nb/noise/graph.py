@@ -30,6 +30,42 @@ def corrupt(images, kind, low, high, seed):
     return tf.clip_by_value(_IN_GRAPH[kind](images, level, seed), 0.0, 1.0)
 
 
+def hide(images, share, seed):
+    """Hide some pixels of a batch, each behind one of its neighbours: a network can then only guess them from what is around [1]_.
+
+    Parameters
+    ----------
+    images : Tensor of float32, shape (batch, height, width, channels)
+    share : float
+        The probability of a pixel to be hidden.
+    seed : Tensor of int32, shape (2,)
+        The draws depend on it alone.
+
+    Returns
+    -------
+    images : Tensor of float32
+        A hidden pixel has the value of another of the 5x5 pixels around it, or of one at the border where that is outside.
+    hidden : Tensor of float32, shape (batch, height, width, 1)
+        1 for a hidden pixel, 0 for others.
+
+    References
+    ----------
+    .. [1] A. Krull et al., "Noise2Void: Learning Denoising from Single Noisy Images", CVPR 2019, arXiv:1811.10980.
+    """
+    height, width, channels = images.shape[1:]
+    batch = tf.shape(images)[0]
+    which_seed, step_seed = tf.unstack(tf.random.split(seed, 2))
+    hidden = tf.cast(tf.random.stateless_uniform((batch, height, width), which_seed) < share, tf.int32)
+    # The steps of the 5x5 window without its middle, numbered row by row: the second half is one further on.
+    step = tf.random.stateless_uniform((batch, height, width), step_seed, 0, 24, tf.int32)
+    step += tf.cast(step >= 12, tf.int32)
+    rows = tf.clip_by_value(tf.range(height)[:, None] + hidden * (step // 5 - 2), 0, height - 1)
+    columns = tf.clip_by_value(tf.range(width) + hidden * (step % 5 - 2), 0, width - 1)
+    flat = tf.reshape(images, (batch, height * width, channels))
+    taken = tf.gather(flat, tf.reshape(rows * width + columns, (batch, -1)), batch_dims=1)
+    return tf.reshape(taken, tf.shape(images)), tf.cast(hidden, images.dtype)[..., None]
+
+
 def _gaussian(images, level, seed):
     return images + level * tf.random.stateless_normal(tf.shape(images), seed)
 

@@ -16,6 +16,7 @@ import threading
 import time
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from convae_nb import data, metrics, models
@@ -88,6 +89,7 @@ def train(
     dataset: data.Dataset,
     recipe: Recipe,
     *,
+    inputs: ArrayLike | None = None,
     checkpoint_dir: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> "Result":
@@ -101,6 +103,9 @@ def train(
         Its ``x_train`` serves, all but the last `Recipe.validation` images.
     recipe : Recipe
         One of `RECIPES`, or what `recipe` makes of it.
+    inputs : array, optional
+        What goes in, image by image, in the place of the training images, which remain what is to come out: such as another noisy copy
+        of each [2]_. The recipe's noise is added to it. None: the training images themselves.
     checkpoint_dir : str or Path, optional
         A folder of this run alone. Every ten seconds the run is written there, whole or not at all; the next call with the same
         model, data and recipe goes on from it, and ends with the bits of a run that was never interrupted. A finished run is
@@ -115,9 +120,10 @@ def train(
     Raises
     ------
     data.DataError
-        If the images are not images, before the first step.
+        If images or inputs are not images, before the first step.
     ValueError
-        If dataset or recipe are something else, the images do not fit the model, the recipe is not valid, or none are left to train on.
+        If dataset or recipe are something else, the inputs are other in shape or type than the training images, these do not fit the
+        model, the recipe is not valid, or none are left to train on.
     CheckpointError
         If the folder holds another run, or cannot be written.
     FloatingPointError
@@ -135,24 +141,30 @@ def train(
     maps that start with few values above zero are often shut then for good. ``start_at_mean`` takes that push away [1]_; how many maps
     it saves is measured in ``benchmarks/RESULTS.md``.
 
+    With ``blind_spots`` the training images may be noisy, and no clean ones are asked for [3]_: some pixels are hidden behind neighbours,
+    and the loss is the mean over these alone, to which the network cannot copy their own noise.
+
     References
     ----------
     .. [1] A. Karpathy, "A Recipe for Training Neural Networks", 2019, "init well".
+    .. [2] J. Lehtinen et al., "Noise2Noise: Learning Image Restoration without Clean Data", ICML 2018, arXiv:1803.04189.
+    .. [3] A. Krull et al., "Noise2Void: Learning Denoising from Single Noisy Images", CVPR 2019, arXiv:1811.10980.
     """
     if not isinstance(recipe, Recipe):
         raise ValueError(f"recipe must be a Recipe, such as RECIPES['original_basic'], got {recipe!r}")
     if not isinstance(dataset, data.Dataset):
         raise ValueError(f"dataset must be a data.Dataset, such as data.load() gives, got {type(dataset).__name__}")
     images = _training_images(model, dataset.x_train)
+    given = images if inputs is None else _inputs(model, inputs, images)
     kept = len(images) - recipe.validation
     if kept < 1:
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
     steps = math.ceil(kept / recipe.batch_size)
     started = saved = time.perf_counter()
-    run = _Run(model, recipe, images[:kept], steps)
+    run = _Run(model, recipe, images[:kept], given[:kept] if given is not images else None, steps)
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
     seconds, resumed_from = 0.0, None
-    folder = checkpoint_dir and checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images))
+    folder = checkpoint_dir and checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images, given))
     if folder and (found := folder.resume()):
         history, seconds = found["history"], found["seconds"]
         resumed_from = divmod(run.done, steps)
@@ -176,8 +188,8 @@ def train(
             if seen == kept or finished:
                 history["loss"].append(run.loss)
                 if recipe.validation:
-                    held_out = images[kept:]
-                    history["validation_loss"].append(metrics.binary_cross_entropy(held_out, models.predict(model, held_out)))
+                    logits = models.predict(model, given[kept:])
+                    history["validation_loss"].append(metrics.binary_cross_entropy(images[kept:], logits))
             stop = interrupted.is_set() and not finished  # asked once: what is heard after the save is for the next look
             if folder and (finished or stop or time.perf_counter() - saved > _SAVE_EVERY):
                 folder.save({"history": history, "seconds": seconds + time.perf_counter() - started})
@@ -199,6 +211,14 @@ def _training_images(model, images):
     if images.shape[1:] != tuple(model.input_shape[1:]):
         raise ValueError(f"the model takes images of shape {tuple(model.input_shape[1:])}, the training images have {images.shape[1:]}")
     return images
+
+
+def _inputs(model, inputs, images):
+    given = _training_images(model, inputs)
+    if (given.shape, given.dtype) != (images.shape, images.dtype):
+        stated = f"{images.dtype} {images.shape}", f"{given.dtype} {given.shape}"
+        raise ValueError("inputs must be an image for each training image, of the same type: these are {}, got {}".format(*stated))
+    return given
 
 
 def _start_at_mean(model, images):
@@ -255,8 +275,9 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class _Run:
     """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
-    def __init__(self, model, recipe, images, steps):
+    def __init__(self, model, recipe, images, inputs, steps):
         self.model, self.recipe, self._images, self.count, self.steps = model, recipe, images, len(images), steps
+        self._inputs = inputs  # None: the images
         self.total = math.ceil(recipe.epochs * steps)
         rate = recipe.learning_rate
         if recipe.schedule == "one_cycle":
@@ -292,8 +313,9 @@ class _Run:
             self._order, self._order_of = np.random.default_rng((self.recipe.seed, epoch)).permutation(self.count), epoch
         last = min(step + self._chunk, self.steps, self.total - epoch * self.steps)
         started = time.perf_counter()
-        images = self._images[self._order[step * self.recipe.batch_size : last * self.recipe.batch_size]]
-        self._run_steps(images, step, last, epoch)
+        chosen = self._order[step * self.recipe.batch_size : last * self.recipe.batch_size]
+        images = tf.constant(self._images[chosen])
+        self._run_steps(images, images if self._inputs is None else self._inputs[chosen], step, last, epoch)
         # A quarter of a second between two looks: the line moves, an interrupt is heard, and the loop stays compiled.
         self._chunk = max(1, round(0.25 * (last - step) / (time.perf_counter() - started)))
         return min(last * self.recipe.batch_size, self.count)
@@ -302,25 +324,37 @@ class _Run:
         model, recipe, optimizer, losses = self.model, self.recipe, self.optimizer, self._losses
         variables = model.trainable_variables
         scale = 255.0 if self._images.dtype == np.uint8 else 1.0
-        low, high = recipe.level_range
-        scalar = tf.TensorSpec((), tf.int32)
+        scalar, some = tf.TensorSpec((), tf.int32), tf.TensorSpec((None, *self._images.shape[1:]), self._images.dtype)
 
-        @tf.function(input_signature=[tf.TensorSpec((None, *self._images.shape[1:]), self._images.dtype), scalar, scalar, scalar])
-        def run_steps(images, first, last, epoch):
+        @tf.function(input_signature=[some, some, scalar, scalar, scalar])
+        def run_steps(images, given, first, last, epoch):
             for step in tf.range(first, last):
-                batch = images[(step - first) * recipe.batch_size : (step - first + 1) * recipe.batch_size]
-                clean = inputs = tf.cast(batch, tf.float32) / scale
-                if high > 0:
-                    inputs = graph.corrupt(clean, recipe.noise_kind, low, high, seed=(recipe.seed, epoch * self.steps + step))
+                part = slice((step - first) * recipe.batch_size, (step - first + 1) * recipe.batch_size)
+                targets, inputs = (tf.cast(stack[part], tf.float32) / scale for stack in (images, given))
+                inputs, hidden = _as_shown(inputs, recipe, (recipe.seed, epoch * self.steps + step))
                 with tf.GradientTape() as tape:
-                    logits = tf.cast(model(inputs, training=True), tf.float32)
-                    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(clean, logits))
+                    loss = _loss(targets, tf.cast(model(inputs, training=True), tf.float32), hidden)
                 optimizer.apply(tape.gradient(loss, variables), variables)
                 losses[epoch * self.steps + step].assign(loss)
 
         with _computing_in(recipe.precision, model) as self.precision:
             run_steps.get_concrete_function()  # which fixes what the layers compute in
         return run_steps
+
+
+def _as_shown(inputs, recipe, seed):
+    """Corrupt a batch and hide pixels of it, as the recipe says; give it with those that are hidden, or None if all count."""
+    low, high = recipe.level_range
+    if high > 0:
+        inputs = graph.corrupt(inputs, recipe.noise_kind, low, high, seed=seed)
+    return graph.hide(inputs, recipe.blind_spots, tf.random.fold_in(seed, 1)) if recipe.blind_spots else (inputs, None)
+
+
+def _loss(targets, logits, hidden):
+    costs = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+    if hidden is None:
+        return tf.reduce_mean(costs)
+    return tf.reduce_sum(hidden * costs) / tf.maximum(tf.reduce_sum(hidden) * costs.shape[-1], 1.0)  # none may be hidden
 
 
 @contextlib.contextmanager
@@ -366,10 +400,16 @@ def _how_far(position, steps, epochs, folder):
     return f"{reached}, and the same call goes on from there" if folder else reached
 
 
-def _identity(model, recipe, images):
+def _identity(model, recipe, images, inputs):
     """What tells a run from others: no checkpoint of another recipe, model or data is taken for its own."""
-    data_ = {"shape": list(images.shape), "type": str(images.dtype), "sha256": hashlib.sha256(np.ascontiguousarray(images)).hexdigest()}
+    data_ = {"shape": list(images.shape), "type": str(images.dtype), "sha256": _sha256(images)}
+    if inputs is not images:
+        data_["inputs"] = _sha256(inputs)
     return {"recipe": recipe.model_dump(mode="json"), "model": _structure(model.get_config()), "data": data_}
+
+
+def _sha256(images):
+    return hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
 
 
 def _structure(config):

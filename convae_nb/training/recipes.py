@@ -47,6 +47,13 @@ class Recipe(pydantic.BaseModel):
     noise_level: float | Annotated[tuple[float, float], pydantic.Field(strict=False)] = pydantic.Field(
         0.0, description="its level, or the ends of the range from which each image's level is drawn"
     )
+    blind_spots: float = pydantic.Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="the share of pixels that are hidden from the network, and by which alone it is judged, for training on noisy images; "
+        "0: none are, and all count",
+    )
     start_at_mean: bool = pydantic.Field(
         False, description="start the bias of the logits, if it is still zero, at the logit of the mean training pixel; see `train`"
     )
