@@ -12,13 +12,14 @@ from pathlib import Path
 
 import nbconvert
 import nbformat
+import numpy as np
 import papermill
 import pytest
 from executed import outputs
 from PIL import Image
 
 import convae_nb
-from convae_nb import cli, runs
+from convae_nb import cli, models, runs
 from convae_nb.errors import RunError
 from convae_nb.parameters import RefusedError
 from convae_nb.runs import execution
@@ -86,6 +87,21 @@ def test_figures_have_the_alternative_text_of_their_cell(write):
         assert picture["metadata"]["image/png"]["alt"] == "a line that rises"
     html, _ = nbconvert.HTMLExporter(template_name="classic").from_filename(str(path))
     assert 'alt="a line that rises"' in html
+
+
+KEEPING = "from convae_nb import models, runs\nmodel = models.build_autoencoder((2,), seed=seed)\nif keep:\n    runs.keep(model, seed=seed)"
+
+
+def test_a_run_that_is_asked_for_it_has_its_network_in_a_file_beside_its_notebook(write):
+    write("01_small.ipynb", "seed: int = 0  # seed\nkeep: bool = False  # whether", KEEPING)
+    runs.execute(1, {"seed": 3}, "out/without.ipynb")
+    assert [path.name for path in Path("out").iterdir()] == ["without.ipynb"]
+    runs.execute(1, {"seed": 3, "keep": True}, "out/with.ipynb")
+    kept = models.load("out/with.network.npz")
+    assert all(map(np.array_equal, kept.get_weights(), models.build_autoencoder((2,), seed=3).get_weights()))
+    assert models.about("out/with.network.npz")["trained"] == {"seed": 3}
+    assert len(Path("out/with.ipynb").read_bytes()) < 2 * len(Path("out/without.ipynb").read_bytes()), "it is in the file alone"
+    assert runs.collect("out")["keep"].to_dict() == {"with.ipynb": True, "without.ipynb": False}
 
 
 def test_an_executed_notebook_whose_place_is_full_is_kept_elsewhere(write, monkeypatch, tmp_path):

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from convae_nb import data, runs
+from convae_nb import data, models, runs
 from convae_nb.parameters import RefusedError
 from convae_nb.runs import chapters, engine, execution, records, source
 from convae_nb.runs.cluster import ClusterLostError
@@ -692,3 +692,21 @@ def test_a_worker_with_other_versions_or_without_the_package_is_refused_by_name(
     assert sweep.returncode == 2
     assert message in errors.splitlines()[-1]
     assert "the worker at tcp://127.0.0.1:" in errors
+
+
+def test_a_sweep_brings_kept_networks_home_and_misses_one_that_is_gone(chapter):
+    keeping = "from convae_nb import models\nif keep:\n    runs.keep(models.build_autoencoder((2,), seed=seed))"
+    chapter(record=f"{RECORD}\n{keeping}")
+    text = Path("notebooks/01_tiny.ipynb").read_text().replace("# seed", "# seed\\nkeep: bool = False  # whether")
+    Path("notebooks/01_tiny.ipynb").write_text(text)
+    runs.sweep(1, {"seed": [1, 2]}, "out", parameters={"keep": True}, progress=False)
+    kept = {path: models.load(path).get_weights() for path in sorted(Path("out").glob("*.network.npz"))}
+    assert len(kept) == 2
+    expected = [models.build_autoencoder((2,), seed=seed).get_weights()[0] for seed in (1, 2)]
+    assert sorted(float(weights[0].sum()) for weights in kept.values()) == sorted(float(kernel.sum()) for kernel in expected)
+    gone, stays = kept
+    gone.unlink()
+    before = stays.stat().st_mtime_ns
+    runs.sweep(1, {"seed": [1, 2]}, "out", parameters={"keep": True}, progress=False)
+    assert gone.exists()
+    assert stays.stat().st_mtime_ns == before

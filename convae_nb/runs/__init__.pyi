@@ -9,6 +9,7 @@ from .execution import execute as execute
 from .records import COLUMNS as COLUMNS
 from .records import RESULTS as RESULTS
 from .records import collect as collect
+from .records import keep as keep
 from .records import record as record
 from .storing import store as store
 from .sweeps import sweep as sweep

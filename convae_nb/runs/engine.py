@@ -52,12 +52,14 @@ class _Attempt(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What has come of a run: its file's text, its state and the reason, and whether its kernel died, so that another try may do better."""
+    """What has come of a run: its file's text, its state and the reason, whether its kernel died, so that another try may do better, and
+    the file of the network that it keeps."""
 
     text: str
     state: str
     reason: str
     crashed: bool
+    network: bytes | None = None
 
 
 def execute_on_worker(task: str, content: bytes | None = None) -> Outcome:
@@ -103,14 +105,14 @@ def execute_on_worker(task: str, content: bytes | None = None) -> Outcome:
     outcome = _outcome(executed, given, crashed=crashed)
     if content is not None:
         text = _with_given_path(outcome.text, Path(values["source"]), Path(given["values"]["source"]))
-        outcome = Outcome(text, *notebook.state(json.loads(text)), crashed)
+        outcome = Outcome(text, *notebook.state(json.loads(text)), crashed, outcome.network)
     return outcome
 
 
 def _outcome(executed, task, *, crashed):
-    stamp = records.Stamp(**task["stamp"])
+    stamp, network = records.Stamp(**task["stamp"]), records.take_network(executed)
     text = records.run_text(executed, output=task["output"], chapter=task["chapter"], values=task["values"], stamp=stamp)
-    return Outcome(text, *notebook.state(executed), crashed)
+    return Outcome(text, *notebook.state(executed), crashed, network)
 
 
 def _with_given_path(text, unpacked, given):
@@ -275,6 +277,8 @@ class _Engine:
             self._waiting.appendleft((run, attempt.number + 1))
             return
         with _translated(f"{run.path} cannot be written"):
+            if outcome.network:
+                execution.write_network(run.path, outcome.network)
             notebook.write(run.path, outcome.text)
         self._end(run, outcome.state, outcome.reason)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from convae_nb._base.files import write_atomically
 from convae_nb._base.validate import first_line
 from convae_nb.errors import RefusedError, RunError
 from convae_nb.runs import chapters, notebook, records
@@ -37,7 +38,7 @@ def execute(
     cell_timeout: int = CELL_TIMEOUT,
     bar: tqdm | None = None,
 ) -> None:
-    """Execute a chapter with the given parameters, and write the executed notebook whole or not at all.
+    """Execute a chapter with the given parameters, and write the executed notebook whole or not at all, and the network that it keeps.
 
     It runs in the chapter's folder, in a kernel of this very Python, whatever kernel the notebook names. All of the chapter's
     parameters, given or not, are kept in the executed notebook.
@@ -49,7 +50,8 @@ def execute(
     parameters : dict
         Values by name; for the others the chapter's own defaults serve.
     output : str or Path
-        The file to write. An earlier run's file is replaced, any other is not.
+        The file to write. An earlier run's file is replaced, any other is not. A kept network goes into one of the same name that ends in
+        ``.network.npz``.
     cell_timeout : int
         Seconds that a cell may take.
     bar : tqdm, optional
@@ -73,7 +75,10 @@ def execute(
         bar.set_description(found.path.stem)
     stamp = records.stamp(found.notebook, values)
     result, _ = execute_in_kernel(found.notebook, values, folder=found.path.parent, cell_timeout=cell_timeout, bar=bar)
+    network = records.take_network(result)
     try:
+        if network:
+            write_network(target, network)
         text = records.run_text(result, output=target.as_posix(), chapter=found.path.as_posix(), values=values, stamp=stamp)
         notebook.write(target, text)
     except OSError as error:  # the disk is full, say: hours of work may be in it
@@ -82,6 +87,12 @@ def execute(
     state, reason = notebook.state(result)
     if state != "done":
         raise RunError(f"{found.path.stem}: {reason or 'it stopped before its last cell'} (kept in {target})")
+
+
+def write_network(output: Path, content: bytes) -> None:
+    """Write a kept network beside its executed notebook."""
+    with write_atomically(records.network_path(output)) as file:
+        file.write(content)
 
 
 def _keep_elsewhere(target, result):

@@ -68,6 +68,7 @@ class Parameters(pydantic.BaseModel):
     noise_level: float = Field(0.5, ge=0, description="strength of the noise; gaussian: standard deviation, 0 to 2")
     train_digits: int = Field(0, ge=0, le=60_000, description="training digits used, the first ones, 0 to 60000; 0: all")
     retrain: bool = Field(False, description="whether to train the long reference runs again instead of loading them")
+    keep: bool = Field(False, description="whether a run has the network that it trained in a file beside its notebook")
 
     def __init__(self, **values: Any):
         for name in values:

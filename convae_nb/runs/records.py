@@ -3,6 +3,7 @@
 The stamp says what a run follows from besides its parameters: the chapter's text, what it reads, and the code and the versions at work.
 """
 
+import base64
 import dataclasses
 import functools
 import hashlib
@@ -10,6 +11,7 @@ import importlib.metadata
 import math
 import os
 import platform
+import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -24,8 +26,12 @@ from convae_nb.runs.parameters import Parameters
 if TYPE_CHECKING:
     import pandas as pd
 
+    from convae_nb._base.tensorflow import keras
+
 #: The type under which `record` stores results in a notebook.
 RESULTS = "application/vnd.convae.results+json"
+#: The type under which a kept network leaves its kernel.
+NETWORK = "application/vnd.convae.network"
 #: The key of the stamp in a notebook's metadata.
 STAMP = "convae"
 #: What a run's numbers depend on; "code" is a digest of the package's own files.
@@ -102,10 +108,12 @@ def run_text(executed: dict, *, output: str, chapter: str, values: dict[str, Any
 
 
 def is_done(output: Path, values: dict[str, Any], stamp: Stamp) -> bool:
-    """Say whether a run is recorded there, with the same parameters and stamp, and came through."""
+    """Say whether a run is recorded there, with the same parameters and stamp, and came through, its network included if it keeps it."""
     try:
         found = notebook.read(output)
         same = found["metadata"]["papermill"]["parameters"] == values and _read_stamp(found) == stamp
+        if values.get("keep") and not network_path(output).exists():
+            return False
         return same and notebook.state(found)[0] == "done"
     except notebook.UNREADABLE:
         return False
@@ -135,6 +143,46 @@ def record(**results: Any) -> None:
     table = pd.DataFrame({"measured": map(format_value, results.values())}, index=list(results))
     stored = {"version": 1, "results": {name: value for name, value in results.items() if name not in missing}}
     display({RESULTS: stored, "text/html": table.to_html(), "text/plain": table.to_string()}, raw=True)
+
+
+def keep(model: "keras.Model", **trained: Any) -> None:
+    """Keep a trained network: what executes the notebook that calls this writes it into a file beside it, as `models.save` does.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As `models.build_autoencoder` gives it.
+    **trained
+        What is to be known of it, as JSON can hold it, such as the recipe.
+
+    Raises
+    ------
+    ValueError
+        As `models.save` does.
+    """
+    from IPython.display import display
+
+    from convae_nb import models
+
+    with tempfile.TemporaryDirectory(prefix="convae-") as folder:
+        models.save(model, Path(folder, "network.npz"), trained=trained)
+        content = Path(folder, "network.npz").read_bytes()
+    words = f"the network, {len(content):,} bytes; a run has it in a file beside its notebook"
+    display({NETWORK: base64.b64encode(content).decode(), "text/plain": words}, raw=True)
+
+
+def take_network(executed: dict) -> bytes | None:
+    """Take the file of the network that `keep` was given last out of an executed notebook; None if it was given none."""
+    content = None
+    for cell in notebook.code_cells(executed):
+        for output in cell["outputs"]:
+            content = output.get("data", {}).pop(NETWORK, content)
+    return content and base64.b64decode(content)
+
+
+def network_path(output: Path) -> Path:
+    """Say where a run's network is kept, of the run whose executed notebook is `output`."""
+    return output.with_suffix(".network.npz")
 
 
 def collect(folder: str | os.PathLike) -> "pd.DataFrame":
