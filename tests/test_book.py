@@ -188,7 +188,8 @@ def test_no_page_takes_anything_from_another_server(book):
         for tag in parsed(path).find_all(["script", "link", "img", "source", "video", "audio", "iframe", "object", "embed"]):
             for attribute in ("src", "href", "srcset", "data"):
                 assert "//" not in tag.get(attribute, "") or tag[attribute].startswith("data:"), f"{name}: {tag[attribute]}"
-        assert not re.search(r"cdn|unpkg|jsdelivr|googleapis", path.read_text(encoding="utf-8")), name
+        text = re.sub(r"[\w+/=]{200,}", "", path.read_text(encoding="utf-8"))  # pictures in base64, in which any letters may stand
+        assert not re.search(r"cdn|unpkg|jsdelivr|googleapis", text), name
     for path in book.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", path.read_text(encoding="utf-8")), path
 

@@ -161,7 +161,7 @@ def train(
         raise ValueError(f"validation={recipe.validation} leaves none of the {len(images)} training images to train on")
     steps = math.ceil(kept / recipe.batch_size)
     started = saved = time.perf_counter()
-    run = _Run(model, recipe, images[:kept], given[:kept] if given is not images else None, steps)
+    run = _Run(model, recipe, images[:kept], steps, given[:kept] if given is not images else None)
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
     seconds, resumed_from = 0.0, None
     folder = checkpoint_dir and checkpoint.Folder(checkpoint_dir, model, run.variables, _identity(model, recipe, images, given))
@@ -275,7 +275,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class _Run:
     """The state of a run, all in TensorFlow's variables: weights, optimizer (its iterations are the position), loss of each step."""
 
-    def __init__(self, model, recipe, images, inputs, steps):
+    def __init__(self, model, recipe, images, steps, inputs=None):
         self.model, self.recipe, self._images, self.count, self.steps = model, recipe, images, len(images), steps
         self._inputs = inputs  # None: the images
         self.total = math.ceil(recipe.epochs * steps)
