@@ -1,11 +1,14 @@
-"""Atomic writes: whoever reads a file, whenever this is killed, finds the old one or the whole new one."""
+"""Atomic writes: whoever reads a file, whenever this is killed, finds the old one or the whole new one. And where one may write."""
 
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from convae_nb.errors import RefusedError
 
 
 @contextlib.contextmanager
@@ -40,3 +43,13 @@ def write_table(table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")
+
+
+def validate_writable(folder: Path, output: Path) -> None:
+    """Refuse a place that cannot be written, before anything starts; the folder is made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        output.exists()  # raises where its name is too long
+    except OSError as error:
+        raise RefusedError(f"output must be a place that can be written, got {str(output)!r}: {error.strerror}") from None

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from convae_nb._base.files import write_atomically
+from convae_nb._base.files import validate_writable, write_atomically
 from convae_nb._base.validate import first_line
 from convae_nb.errors import RefusedError, RunError
 from convae_nb.runs import chapters, notebook, records
@@ -300,13 +300,3 @@ def _watch(cancelled, kernels):
     finally:
         finished.set()
         thread.join()
-
-
-def validate_writable(folder: Path, output: Path) -> None:
-    """Refuse a place that cannot be written, before anything starts; the folder is made if it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        output.exists()  # raises where its name is too long
-    except OSError as error:
-        raise RefusedError(f"output must be a place that can be written, got {str(output)!r}: {error.strerror}") from None

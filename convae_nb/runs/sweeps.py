@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convae_nb._base.files import validate_writable
 from convae_nb._base.validate import is_whole_number
 from convae_nb.errors import RefusedError, RunError
-from convae_nb.runs import chapters, engine, execution, records, source
+from convae_nb.runs import chapters, engine, records, source
 from convae_nb.runs.cluster import ClusterLostError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def sweep(
     sources = {values["source"] for values in points.values() if values.get("source", "mnist") != "mnist"}
     for name in sources if scheduler is not None else ():
         source.validate_size(name)
-    execution.validate_writable(folder, folder)
+    validate_writable(folder, folder)
 
     # One stamp for all that read the same images, which may be many.
     stamps = {name: records.stamp(found.notebook, {"source": name}) for name in {"mnist"} | sources}
