@@ -45,8 +45,8 @@ def read(folder, *, colour, size, fit, white, limit, progress):
     skipped = {}
     names = pictures(folder, skipped)
     if not names:
-        raise DataError(f"{shorten(folder)} holds no picture{_reason(skipped)}: give a folder of {picture.NAMES} files")
-    names, found = _arranged(folder, names, skipped)
+        raise DataError(f"{shorten(folder)} holds no picture{such_as(skipped)}: give a folder of {picture.NAMES} files")
+    names, found = _arranged(folder, list(names), skipped)
     # Training images first, each part in the order of its names' hashes: whoever takes the first ones has some of every class.
     keys = split.keys(names)
     part = np.array([layout.PARTS.index(part or "training") for part in found.parts])
@@ -71,13 +71,13 @@ def read(folder, *, colour, size, fit, white, limit, progress):
                 "give white=, the value that is white in all of them"
             )
     if not kept:
-        raise DataError(f"{shorten(folder)} holds no picture that is read{_reason(skipped)}")
+        raise DataError(f"{shorten(folder)} holds no picture that is read{such_as(skipped)}")
     tested = _tested([found.parts[i] for i in kept], keys[kept], found.told)
     training = int(np.count_nonzero(~tested))
     if not 0 < training < len(kept):
         raise DataError(
             f"{shorten(folder)} must hold a picture to train on and one to test with, found {training} and {len(kept) - training}"
-            f"{_reason(skipped)}: add some"
+            f"{such_as(skipped)}: add some"
         )
     # The split by hash is in the order of the hashes already.
     classes = tuple(sorted({name for name in (found.classes[i] for i in kept) if name is not None}))
@@ -112,7 +112,7 @@ def _arranged(folder, names, skipped):
         except Exception as error:
             skipped[name] = picture.why(error)
     if not whole:
-        raise DataError(f"{shorten(folder)} holds no picture that is read{_reason(skipped)}")
+        raise DataError(f"{shorten(folder)} holds no picture that is read{such_as(skipped)}")
     return whole, _with_missing(layout.arrange(whole, shorten(folder)), skipped)
 
 
@@ -137,21 +137,26 @@ def _tested(parts, keys, told):
     return np.array([part == serving for part in parts])
 
 
-def pictures(folder, skipped):
-    """List the pictures, relative and with slashes, in all subfolders; why other files are none goes into `skipped`."""
-    names = []
+def pictures(folder: str | os.PathLike, skipped: dict[str, str]) -> dict[str, str]:
+    """Tell the kinds of the pictures in all subfolders, by names, relative and with slashes; why others are none goes into `skipped`."""
+    kinds = {}
     for name in _files(folder, skipped):
         try:
-            with open(Path(folder, name), "rb") as file:
-                prefix = file.read(picture.PREFIX)
-        except OSError as error:
+            kinds[name] = kind(Path(folder, name))
+        except (OSError, picture.SkippedError) as error:
             skipped[name] = picture.why(error)
-            continue
-        if picture.kind(prefix):
-            names.append(name)
-        else:
-            skipped[name] = picture.foreign(prefix)
-    return names
+    return kinds
+
+
+def kind(path: Path) -> str:
+    """Tell of what kind a picture file is, one of `picture.KINDS`; SkippedError says why it is none of them."""
+    if path.name.lower().endswith(_RAW):
+        raise picture.SkippedError("raw data of a camera, which is not read: save it as PNG or TIFF")
+    with open(path, "rb") as file:
+        prefix = file.read(picture.PREFIX)
+    if (found := picture.kind(prefix)) is None:
+        raise picture.SkippedError(picture.foreign(prefix))
+    return found
 
 
 def _files(folder, skipped):
@@ -181,8 +186,6 @@ def _files(folder, skipped):
                     entered.append(relative)
             elif not entry.is_file():
                 skipped[relative] = "no regular file"
-            elif entry.name.lower().endswith(_RAW):
-                skipped[relative] = "raw data of a camera, which is not read: save it as PNG or TIFF"
             else:
                 names.append(relative)
         waiting += reversed(entered)
@@ -234,7 +237,8 @@ class _Stack:
         return np.empty(self._shape(), np.uint8)
 
 
-def _reason(skipped):
+def such_as(skipped: dict[str, str]) -> str:
+    """Give how many files were skipped and the first reason, for messages that say that there is no picture."""
     for name, reason in skipped.items():
         return f" ({len(skipped)} skipped, such as {name!r}: {reason})"
     return ""

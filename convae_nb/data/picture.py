@@ -9,6 +9,7 @@ import math
 import re
 import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -50,8 +51,8 @@ _WHITE_IS_ZERO, _PALETTE, _YCBCR, _CIELAB = 0, 3, 6, 8
 _REDUCED_OR_MASK = 1 | 4  # bits of a subfile's type
 _PNG_COLOUR, _PNG_PALETTE = 2, 3
 _BMP_BITFIELDS = 3
-_ORIENTATION = 0x0112  # tag of EXIF: how the stored picture is to be turned
-_TURNS = {
+ORIENTATION = 0x0112  # tag of EXIF and TIFF: how the stored picture is to be turned
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -64,6 +65,14 @@ _TURNS = {
 
 class SkippedError(ValueError):
     """A whole file that is not read; the message says why."""
+
+
+class Opened(NamedTuple):
+    """A file whose samples are known: as Pillow opens it, the bits of a sample, and what the file states to be white."""
+
+    picture: Image.Image
+    bits: int
+    white: int
 
 
 class Picture(NamedTuple):
@@ -93,7 +102,7 @@ def foreign(prefix: bytes) -> str:
 
 def why(error: Exception) -> str:
     """Give the reason to skip a file whose decoding failed."""
-    if isinstance(error, SkippedError):
+    if isinstance(error, SkippedError | DataError):
         return str(error)
     if isinstance(error, OSError) and error.errno and error.strerror:
         return f"a file that cannot be opened ({error.strerror})"
@@ -118,45 +127,55 @@ def decode(path: Path, *, colour: bool | None, size: tuple[int, int] | None, fit
     DataError
         If a pixel is whiter than `white`.
     """
+    with opened(path) as (picture, bits, stated):
+        if picture.mode.startswith("I;16"):
+            samples, white = deep_grey(picture, bits, stated, white)
+            image = _scaled(samples, white)
+        else:
+            white = _chosen(white, stated, bits)
+            image = _eight_bits(turned(picture), bits, white)
+        extrema = image.getextrema()
+        brightest = max(high for _, high in extrema) if image.mode == "RGB" else extrema[1]
+        if size is not None:
+            image = FITS[fit](image, *size)
+        if colour is not None:
+            image = image.convert("RGB" if colour else "L")
+        pixels = np.asarray(image)
+    return Picture(pixels if colour else without_idle_colours(pixels), (bits, white), int(brightest))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a picture file; errors are those of `decode`."""
     with warnings.catch_warnings(), open(path, "rb") as file:
         warnings.simplefilter("ignore")  # what is odd in a file but does no harm
         header = file.read(70)
         with _open(file, kind(header)) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise SkippedError(f"{picture.width}x{picture.height} are more than {_MOST_PIXELS:,} pixels")
-            bits, stated = _samples(picture, header)
-            tags = getattr(picture, "tag_v2", {})
-            picture = _turned(picture)
-            full, is_deep = 2**bits - 1, picture.mode.startswith("I;16")
-            if is_deep and np.asarray(picture).max() > stated:  # then it is no statement about white
-                stated = full
-            white = stated if white is None else full if white == "full" else white
-            if is_deep:
-                image = _scaled(picture, bits, white, is_inverted=tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
-            else:
-                image = _eight_bits(picture, bits, white)
-            extrema = image.getextrema()
-            brightest = max(high for _, high in extrema) if image.mode == "RGB" else extrema[1]
-            if size is not None:
-                image = FITS[fit](image, *size)
-            if colour is not None:
-                image = image.convert("RGB" if colour else "L")
-            pixels = np.asarray(image)
-    if colour is None and pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
-        pixels = pixels[..., 0]
-    return Picture(pixels, (bits, white), int(brightest))
+            yield Opened(picture, *_samples(picture, header))
 
 
-def _turned(picture):
-    """Turn a picture as EXIF says; what it does not say, or says in XMP alone, does not count."""
+def without_idle_colours(pixels: np.ndarray) -> np.ndarray:
+    """Give grey, shape (height, width), if there are channels and they are alike."""
+    return pixels[..., 0] if pixels.ndim == 3 and (pixels == pixels[..., :1]).all() else pixels
+
+
+def turned(picture: Image.Image) -> Image.Image:
+    """Load a picture's pixels, and turn it as EXIF says."""
+    turn = turn_of(picture)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """Load a picture's pixels, and say how they are to be turned; what EXIF does not say, or XMP alone says, does not count."""
     for name in ("xmp", "XML:com.adobe.xmp"):  # where Pillow looks, too
         picture.info.pop(name, None)
-    picture.load()  # after which a TIFF file is turned
+    picture.load()  # which turns a TIFF file itself
     try:
-        turn = _TURNS.get(picture.getexif().get(_ORIENTATION))
+        return TURNS.get(picture.getexif().get(ORIENTATION, 1))
     except Exception:  # damaged metadata say nothing
-        turn = None
-    return picture if turn is None else picture.transpose(turn)
+        return None
 
 
 def _open(file, kind):
@@ -169,7 +188,7 @@ def _open(file, kind):
     except Exception as error:
         if kind == "PNG":  # metadata that is damaged or too long does not matter
             with contextlib.suppress(Exception):
-                file = io.BytesIO(_without_texts(file))
+                file = io.BytesIO(without_texts(file))
                 _verify(file)
                 return Image.open(file, formats=[kind])
         if isinstance(error, Image.UnidentifiedImageError):
@@ -198,7 +217,7 @@ def _reason(file, kind):
     return SyntaxError(f"no {kind} picture")
 
 
-def _without_texts(file: BinaryIO) -> bytes:
+def without_texts(file: BinaryIO) -> bytes:
     """Leave of a PNG only what makes its pixels: chunks that a reader must know, transparency, orientation (ImageMagick's is a text)."""
     file.seek(0)
     content = file.read()
@@ -309,18 +328,29 @@ def _refuse_whiter(brightest, white):
         raise DataError(f"has a pixel of {brightest}, which is more than white={white:g}: give the value that is white in all pictures")
 
 
-def _scaled(picture, bits, white, is_inverted):
-    pixels = np.asarray(picture).astype(np.int64)
-    brightest = int(pixels.max())
+def deep_grey(picture: Image.Image, bits: int, stated: int, white: float | str | None = None) -> tuple[np.ndarray, float]:
+    """Give the samples of what Pillow opens as grey of 9 to 16 bits, turned, black 0, and what is white in them."""
+    is_inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    picture = turned(picture)
+    samples = np.asarray(picture).astype(np.int64)
+    brightest = int(samples.max())
     if brightest > 2**bits - 1:
         raise SkippedError(f"pixels of {brightest} are more than its {bits} bits hold")
-    _refuse_whiter(brightest, white)
-    scaled = np.floor(pixels * 255 / white + 0.5).astype(np.uint8)
-    if is_inverted:
-        scaled = 255 - scaled
+    # What is less than the brightest pixel is no statement about white.
+    its_white = _chosen(white, stated if brightest <= stated else 2**bits - 1, bits)
+    _refuse_whiter(brightest, its_white)
+    shown = its_white - samples if is_inverted else samples
     if "transparency" in picture.info:
-        scaled[pixels == picture.info["transparency"]] = 255
-    return Image.fromarray(scaled)
+        shown[samples == picture.info["transparency"]] = its_white
+    return shown, its_white
+
+
+def _scaled(samples, white):
+    return Image.fromarray(np.floor(samples * 255 / white + 0.5).astype(np.uint8))
+
+
+def _chosen(white, stated, bits):
+    return stated if white is None else 2**bits - 1 if white == "full" else white
 
 
 def _resize(picture, height, width):
