@@ -225,6 +225,38 @@ class Pictures(Target):
             raise Skipped
 
 
+class DeepPictures(Target):
+    """Colours of 16 bits, which are read by decoders that no other picture comes to."""
+
+    mutations = (mutated, mutated_chunks)
+
+    def __init__(self, folder):
+        import imagecodecs
+        import tifffile
+
+        from convae_nb.data import picture, samples
+
+        super().__init__(folder)
+        self.load, self.why = samples.read, picture.why
+        colours = np.moveaxis(IMAGES[:4], 0, -1).astype("uint16") * 257
+        self.seeds = [imagecodecs.png_encode(np.ascontiguousarray(colours[..., :channels])) for channels in (2, 3, 4)]
+        for options in ({}, {"compression": "zlib", "predictor": True}, {"compression": "lzw"}, {"tile": (16, 16)}, {"byteorder": ">"}):
+            file = io.BytesIO()
+            tifffile.imwrite(file, colours[..., :3], photometric="rgb", **options)
+            self.seeds.append(file.getvalue())
+
+    def read(self, content):
+        (self.folder / "deep").write_bytes(content)
+        yield
+        try:
+            found = self.load(self.folder / "deep")
+        except Exception as error:  # whatever a decoder raises, its file alone is left out
+            raise Skipped(self.why(error)) from None
+        yield
+        assert found.values.dtype == np.float32
+        assert 0 <= found.values.min() <= found.values.max() <= 1
+
+
 class Skipped(Exception):
     """A file that was refused without an error."""
 
@@ -310,7 +342,14 @@ class Notebooks(Target):
             raise Skipped
 
 
-TARGETS = {"archives": Archives, "pictures": Pictures, "weights": Weights, "checkpoints": Checkpoints, "notebooks": Notebooks}
+TARGETS = {
+    "archives": Archives,
+    "pictures": Pictures,
+    "deep pictures": DeepPictures,
+    "weights": Weights,
+    "checkpoints": Checkpoints,
+    "notebooks": Notebooks,
+}
 FORBIDDEN = re.compile(
     r"subprocess\.|os\.(system|exec|posix_spawn|spawn|fork|kill|remove|rename|mkdir|rmdir|link|symlink|chmod|putenv)|pickle\.|socket\.|ctypes\."
     r"|shutil\.|webbrowser\.|urllib\.|tempfile\."
