@@ -1,4 +1,4 @@
-"""The command ``convae``, which is ``python -m convae_nb``: run chapters, sweep and compare runs, list a chapter's parameters.
+"""The command ``convae``, which is ``python -m convae_nb``: run chapters, sweep and compare runs, denoise pictures.
 
 Exit codes: 0 done, 1 something was started and failed, 2 refused before anything was started, 130 interrupted, 143 ended from outside.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from convae_nb import runs
-from convae_nb.errors import ConvaeError, RefusedError, RunError
+from convae_nb.errors import ConvaeError, DataError, RefusedError, RunError
 from convae_nb.runs import chapters, notebook, parameters, records
 from convae_nb.runs import table as tables
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # what a console of another encoding lacks is escaped
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    for name in ("papermill", "traitlets"):  # they log what stands in the error's one line, too
+    for name in ("papermill", "tifffile", "traitlets"):  # they log what stands in the error's one line, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         options.command(options)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser():
     names = f"Parameters: {', '.join(parameters.TYPES)}; convae parameters CHAPTER lists those of a chapter. "
     codes = "Exit codes: 0 all is done, 1 something failed, 2 refused before anything was started, 130 interrupted, 143 ended from outside."
-    parser = argparse.ArgumentParser(prog="convae", description="Run the chapters.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="convae", description="Run the chapters, and trained networks.", allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="execute a chapter, or all of them", epilog=names + codes, allow_abbrev=False)
     run.add_argument("chapter", metavar="CHAPTER", help="number (3), stem (03_training) or path; all: every chapter, with its defaults")
@@ -112,6 +112,12 @@ def _parser():
     compare.add_argument("--csv", metavar="FILE", help="write the table there, too")
     compare.add_argument("--over", metavar="NAME", help="mean ± standard deviation over this parameter, such as seed")
     compare.set_defaults(command=_compare)
+    summary = "pass pictures of 8 or 16 bits through a trained network, into a folder of their own"
+    denoise = commands.add_parser("denoise", help=summary, epilog=codes, allow_abbrev=False)
+    denoise.add_argument("network", metavar="NETWORK", help="a file of models.save, or a reference network, such as fast_denoiser")
+    denoise.add_argument("pictures", metavar="PICTURE_OR_FOLDER", help="a file, or a folder with all that is in its subfolders")
+    denoise.add_argument("--output", metavar="FOLDER", required=True, help="for what comes out; files that are there are not done again")
+    denoise.set_defaults(command=_denoise)
     reference = commands.add_parser("reference", help="train the reference runs and store what came out", allow_abbrev=False)
     reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all, and the comparison of denoisers")
     reference.set_defaults(command=_reference)
@@ -184,6 +190,48 @@ def _compare(options):
         print(f"Runs that are not done and left out: {comparison.unfinished}")
     for name, reason in comparison.skipped.items():
         print(f"Skipped {records.escape(name)}: {records.escape(reason)}", file=sys.stderr)
+
+
+def _denoise(options):
+    if not options.output:
+        raise RefusedError("output must be a folder, got '': give its name")
+    network = _network(options.network)
+    from convae_nb import models
+
+    found = models.denoise_files(network, options.pictures, options.output, progress=True)
+    for name, reason in sorted((found.skipped | found.failed).items()):
+        print(f"Skipped {records.escape(name)}: {records.escape(reason)}", file=sys.stderr)
+    if found.done:
+        done = f"{len(found.done)} pictures are" if len(found.done) > 1 else "1 picture is"
+        print(f"{done} done. Look in {options.output}")
+    if found.there:
+        there, them = (f"{len(found.there)} are", "them") if len(found.there) > 1 else ("1 is", "it")
+        print(f"{there} there already: delete {them}, or name another folder, to do {them} again")
+    if found.one_by_one:
+        print("The network is for grey: colours went through it one by one.")
+    if found.failed:
+        tried = len(found.done) + len(found.failed)
+        raise DataError(f"{len(found.failed)} of {tried} pictures could not be denoised")
+
+
+def _network(name):
+    """Load a network from a file, or one that ships; what is neither is refused before TensorFlow comes in."""
+    if Path(name).is_file():
+        from convae_nb import models
+
+        try:
+            return models.load(name)
+        except DataError as error:
+            raise RefusedError(str(error)) from None
+    from convae_nb.reference import names
+
+    try:
+        names.canonical(name)
+    except ValueError as error:
+        raise RefusedError(f"there is no file {name!r}, and {error}") from None
+    from convae_nb import reference
+
+    return reference.load(name)
 
 
 def _reference(options):

@@ -3,6 +3,8 @@ from .autoencoder import build_autoencoder as build_autoencoder
 from .autoencoder import encode as encode
 from .autoencoder import predict as predict
 from .autoencoder import reconstruct as reconstruct
+from .batch import Denoised as Denoised
+from .batch import denoise_files as denoise_files
 from .cost import layer_table as layer_table
 from .file import about as about
 from .file import load as load
