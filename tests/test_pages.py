@@ -134,7 +134,7 @@ def test_commands_are_such_that_can_be_given(page):
 
 @pytest.fixture
 def holiday(tmp_path, monkeypatch):
-    """The folder of which book/howto/own_images.md speaks, in a working directory of its own."""
+    """The folder of which own_images.md and denoise.md in book/howto speak, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for place, first in (("beach", 1), ("hills", 101)):
@@ -167,7 +167,7 @@ def short_chapter(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("holiday", "large", "short_chapter")
 @pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")  # Keras 3.15 with NumPy 2, on export
-@pytest.mark.parametrize("name", ["own_images", "sweeps", "export", "scale"])
+@pytest.mark.parametrize("name", ["own_images", "denoise", "sweeps", "export", "scale"])
 def test_the_code_of_a_page_does_what_the_page_says(name):
     there, parts = {}, blocks(f"book/howto/{name}.md")
     assert [code for language, code in parts if language == "python"]
