@@ -2,13 +2,14 @@
 
 import io
 import struct
+import zlib
 
 import corpus
 import imagecodecs
 import numpy as np
 import png
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from convae_nb.data import picture, samples
 
@@ -46,7 +47,7 @@ def test_png_files_of_16_bits_keep_all_of_them(read, channels, interlace):
     values = corpus.samples(*channels, bits=16)
     found = read(corpus.write_png(values, bits=16, interlace=interlace))
     np.testing.assert_allclose(found.values, over_white(values) if channels in [(2,), (4,)] else values / 65535, atol=1e-6)
-    assert (found.values.dtype, *found[1:]) == (np.float32, 16, 65535, "PNG")
+    assert (found.values.dtype, *found[1:]) == (np.float32, 16, 65535, "PNG", None)
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -56,7 +57,7 @@ def test_tiff_files_of_16_bits_keep_all_of_them(read, channels, packing, order):
     values = corpus.samples(*channels, bits=16)
     found = read(corpus.write_tiff(values, byteorder=order, photometric="rgb" if channels else "minisblack", **packing))
     np.testing.assert_allclose(found.values, values / 65535, atol=1e-7)
-    assert found[1:] == (16, 65535, "TIFF")
+    assert found[1:] == (16, 65535, "TIFF", None)
 
 
 def test_planes_that_are_packed_are_read(read):
@@ -83,7 +84,7 @@ def test_what_a_file_states_to_be_white_is_white_and_black_may_be_the_largest_nu
     stated = [(281, 3, 1, 4095, True)]
     found = read(corpus.write_tiff(values, extratags=stated))
     np.testing.assert_allclose(found.values, values / 4095, atol=1e-6)
-    assert found[1:] == (16, 4095, "TIFF")
+    assert found[1:] == (16, 4095, "TIFF", None)
     found = read(corpus.write_tiff(values, extratags=stated, photometric="miniswhite"))
     np.testing.assert_allclose(found.values, 1 - values / 4095, atol=1e-6)
     values[0, 0] = 4096
@@ -158,7 +159,7 @@ def test_files_of_8_bits_are_read_as_other_decoders_read_them(read, kind, cases)
     for content, expected in contents:
         found = read(content)
         np.testing.assert_allclose(found.values, picture.without_idle_colours(expected) / 255, atol=1e-6)
-        assert found[1:] == (8, 255, kind)
+        assert found[1:] == (8, 255, kind, None)
     assert contents
 
 
@@ -168,7 +169,7 @@ def test_what_is_written_is_what_other_decoders_read(read, channels, bits):
     planted = corpus.samples(*channels, bits=bits)
     full = 2**bits - 1
     values = (planted / full).astype(np.float32)
-    like = samples.Samples(values, bits, full, "JPEG")
+    like = samples.Samples(values, bits, full, "JPEG", None)
     width, height, rows, about = png.Reader(bytes=samples.encode(values, like)).read()
     np.testing.assert_array_equal(np.array([list(row) for row in rows]).reshape(height, width, *channels), planted)
     assert (about["bitdepth"], about["planes"]) == (bits, 3 if channels else 1)
@@ -188,3 +189,22 @@ def test_the_white_of_a_file_is_stated_in_what_is_written(read):
     np.testing.assert_array_equal(imagecodecs.tiff_decode(content), values)
     with Image.open(io.BytesIO(content)) as opened:
         assert opened.tag_v2[281] == (4095,)
+
+
+RGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_a_profile_of_colours_comes_along_where_there_are_colours(read, bits, kind):
+    for channels in ((3,), ()):
+        values = corpus.samples(*channels, bits=bits)
+        content = imagecodecs.png_encode(values)
+        content = corpus.after_header(content, corpus.chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(RGB)))
+        if kind == "TIFF":
+            content = corpus.write_tiff(values, photometric="rgb" if channels else "minisblack", iccprofile=RGB)
+        found = read(content)
+        assert found.profile == RGB
+        again = read(samples.encode(found.values, found))  # which compares the checksums of a PNG
+        assert again.profile == (RGB if channels else None)
+        np.testing.assert_array_equal(again.values, found.values)

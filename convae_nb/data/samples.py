@@ -4,6 +4,8 @@ What a file means, and whether it is read, is for `picture` to say. Of colours w
 """
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,8 @@ from convae_nb.data import picture
 
 _FULL = 2**16 - 1
 _MAX_SAMPLE_VALUE, _SHORT = 281, 3  # a tag of TIFF 6.0, and the type of its value
+_PNG_HEADER = 33  # bytes, of the mark and the first chunk
+_PROFILE_SPACE = slice(16, 20)  # where an ICC profile says of what its colours are mixed
 _MULTIPLIED, _BESIDE = 1, 2  # how TIFF names alpha: colours are multiplied by it already, or not
 
 
@@ -31,42 +35,55 @@ class Samples(NamedTuple):
         Which of the file's whole numbers is 1.
     kind : str
         One of `picture.KINDS`.
+    profile : bytes or None
+        The ICC profile, which says what its colours look like.
     """
 
     values: NDArray[np.float32]
     bits: int
     white: int
     kind: str
+    profile: bytes | None
 
 
 def read(path: Path) -> Samples:
     """Read a picture file, turned as it says. Errors are those of `picture.decode`, and for damaged bytes those of other decoders."""
     with picture.opened(path) as (image, bits, stated):
-        kind = str(image.format)
+        kind, profile = str(image.format), image.info.get("icc_profile")
         if bits > 8 and image.mode.startswith("I;16"):
             values, white = picture.deep_grey(image, bits, stated)
-            return Samples((values / white).astype(np.float32), 16, int(white), kind)
+            return Samples((values / white).astype(np.float32), 16, int(white), kind, profile)
         if bits > 8:
-            return Samples(_deep_colours(path, image), 16, _FULL, kind)
+            return Samples(_deep_colours(path, image), 16, _FULL, kind, profile)
     pixels = picture.decode(path, colour=None, size=None, fit="resize", white="full").pixels
-    return Samples(pixels.astype(np.float32) / np.float32(255), 8, 255, kind)
+    return Samples(pixels.astype(np.float32) / np.float32(255), 8, 255, kind, profile)
 
 
 def encode(values: NDArray[np.float32], like: Samples) -> bytes:
-    """Write values in [0, 1] as bytes of a file with the bits and the white that another has: TIFF if that is one, and else PNG."""
+    """Write values in [0, 1] as a file with the bits, the white and the profile of another: TIFF if that is one, and else PNG."""
     scaled = values * np.float32(like.white)
     scaled += 0.5  # in place: large pictures take much memory
     samples = scaled.astype(f"uint{like.bits}", order="C")
+    # That of inks, say, does not fit what has become of them, and what a damaged file calls one need not be bytes.
+    fits = isinstance(like.profile, bytes) and like.profile[_PROFILE_SPACE] == (b"RGB " if samples.ndim == 3 else b"GRAY")
+    profile = like.profile if fits else None
     if like.kind != "TIFF":
         import imagecodecs
 
-        return bytes(imagecodecs.png_encode(samples))
+        content = bytes(imagecodecs.png_encode(samples))
+        return content if profile is None else content[:_PNG_HEADER] + _profile_chunk(profile) + content[_PNG_HEADER:]
     import tifffile
 
     stated = [] if like.white == 2**like.bits - 1 else [(_MAX_SAMPLE_VALUE, _SHORT, 1, like.white, True)]
     file = io.BytesIO()
-    tifffile.imwrite(file, samples, photometric="rgb" if samples.ndim == 3 else "minisblack", metadata=None, extratags=stated)
+    photometric = "rgb" if samples.ndim == 3 else "minisblack"
+    tifffile.imwrite(file, samples, photometric=photometric, metadata=None, extratags=stated, iccprofile=profile)
     return file.getvalue()
+
+
+def _profile_chunk(profile):
+    content = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
 
 
 def _deep_colours(path, image):

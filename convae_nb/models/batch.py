@@ -42,8 +42,8 @@ def denoise_files(model: keras.Model, source: str | os.PathLike, output: str | o
 
     A sample of 16 bits stays one of 16 bits, grey stays grey, and what a TIFF file states to be white stays white. A TIFF file gives a
     TIFF file, every other kind PNG; of several pages or frames the first is taken. Pictures are turned as their EXIF says, what is
-    transparent shows white, and metadata do not come along. Each file is written whole or not at all, and none that is there is
-    replaced: the same call again does what is missing.
+    transparent shows white, and of metadata the colour profile alone comes along. Each file is written whole or not at all, and none
+    that is there is replaced: the same call again does what is missing.
 
     Parameters
     ----------
