@@ -289,6 +289,7 @@ def test_a_picture_that_cannot_be_denoised_ends_the_command_with_1(places, netwo
     [
         (["nonsense", "in", "--output", "out"], "there is no file 'nonsense', and there is no reference run 'nonsense': did you mean "),
         (["in/notes.txt", "in", "--output", "out"], "notes.txt should be a whole .npz file, found 5 bytes without a zip archive's end"),
+        (["nan.npz", "in", "--output", "out"], "the network must have finite weights, found NaN or infinity, as after a training"),
         (["grey.npz", "nowhere", "--output", "out"], "got 'nowhere': there is no such file or folder"),
         (["grey.npz", "empty", "--output", "out"], "got 'empty': there is none in this folder\n"),
         (["grey.npz", "words", "--output", "out"], "there is none in this folder (1 skipped, such as 'a.txt': no PNG, "),
@@ -312,6 +313,9 @@ def test_what_cannot_start_is_refused_in_one_sentence_with_exit_code_2(places, n
     write(Path("words/a.txt"), b"words")
     write(Path("raw.nef"), as_tiff(planted(20, 20)))
     Path("empty").mkdir()
+    diverged = models.load(network)
+    diverged.set_weights([weights + np.nan for weights in diverged.get_weights()])
+    models.save(diverged, "nan.npz")
     Path("link").symlink_to("in")
     monkeypatch.setattr(pictures, "denoise", None)
     assert cli.main(["denoise", *arguments]) == 2

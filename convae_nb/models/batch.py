@@ -5,6 +5,8 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from convae_nb._base.files import validate_writable, write_atomically
 from convae_nb._base.progress import progress_bar
 from convae_nb._base.tensorflow import keras
@@ -65,12 +67,15 @@ def denoise_files(model: keras.Model, source: str | os.PathLike, output: str | o
     Raises
     ------
     RefusedError
-        If there is no picture, or the output cannot be written or is where the pictures are; nothing was started.
+        If there is no picture, the output cannot be written or is where the pictures are, or the network's weights are no numbers;
+        nothing was started.
     ValueError
         If the model is not of `build_autoencoder`.
     OSError
         If a file cannot be written, as on a full disk; those before it are whole.
     """
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise RefusedError("the network must have finite weights, found NaN or infinity, as after a training that diverged: train it again")
     source, output = Path(source), Path(output)
     skipped: dict[str, str] = {}
     base, kinds = _found(source, skipped)
