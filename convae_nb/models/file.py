@@ -85,7 +85,7 @@ def load(path: str | os.PathLike) -> keras.Model:
             raise ValueError("it states another network than it has weights for")
         model = build_autoencoder(**arguments)
         model.set_weights(weights)
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise DataError(f"{Path(path).name} holds no network ({first_line(error)}): {_CURE}") from None
     return model
 

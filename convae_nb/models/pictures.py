@@ -55,33 +55,27 @@ def denoise(model: keras.Model, picture: ArrayLike, *, tile: int = 256, progress
     height, width = pixels.shape[:2]
     if min(height, width) < _LEAST:
         raise DataError(f"pictures must have at least {_LEAST} pixels a side, got {height}x{width}")
-    if (channels := model.input_shape[-1]) == 3:
-        layers = [np.broadcast_to(pixels, (height, width, 3))]
-    else:
-        layers = list(np.moveaxis(pixels, -1, 0)[..., None])
-
     unit, margin = _grid(model)
     sides = [math.ceil(min(tile, math.ceil(size / _STEP) * _STEP) / unit) * unit for size in (height, width)]
     counts = [math.ceil(size / side) for size, side in zip((height, width), sides, strict=True)]
     frame = [(margin, margin + count * side - size) for size, side, count in zip((height, width), sides, counts, strict=True)]
     network = _of_size(model, *(side + 2 * margin for side in sides))
     network.set_weights(model.get_weights())
-    drawn = np.empty((len(layers), counts[0] * sides[0], counts[1] * sides[1], channels), "float32")
-    tiles = list(np.ndindex(*counts))
-    with progress_bar(total=len(layers) * len(tiles), desc="denoising", unit=" tiles", leave=False, progress=progress) as bar:
-        for layer, result in zip(layers, drawn, strict=True):
-            framed = np.pad(layer, [*frame, (0, 0)], mode="symmetric")
-            for top, left in ((row * sides[0], column * sides[1]) for row, column in tiles):
+    one_by_one = model.input_shape[-1] == 1
+    passes = [slice(i, i + 1) for i in range(pixels.shape[-1])] if one_by_one else [slice(None)]
+    tiles = [(row * sides[0], column * sides[1]) for row, column in np.ndindex(*counts)]
+    with progress_bar(total=len(passes) * len(tiles), desc="denoising", unit=" tiles", leave=False, progress=progress) as bar:
+        for layer in passes:
+            # A copy: what comes out takes the place of what went in, since large pictures take much memory.
+            framed = np.pad(pixels[..., layer], [*frame, (0, 0)], mode="symmetric")
+            for top, left in tiles:
                 given = framed[top : top + sides[0] + 2 * margin, left : left + sides[1] + 2 * margin]
-                inner = reconstruct(network, given[None])[0, margin : margin + sides[0], margin : margin + sides[1]]
-                result[top : top + sides[0], left : left + sides[1]] = inner
+                given = np.broadcast_to(given, (*given.shape[:2], model.input_shape[-1]))
+                place = pixels[top : top + sides[0], left : left + sides[1], layer]
+                inner = reconstruct(network, given[None])[0, margin : margin + place.shape[0], margin : margin + place.shape[1]]
+                place[...] = inner if inner.shape == place.shape else inner.mean(axis=-1, keepdims=True)
                 bar.update()
-    drawn = drawn[:, :height, :width]
-    if channels == 1:
-        drawn = np.moveaxis(drawn[..., 0], 0, -1)[None]
-    elif pixels.shape[-1] == 1:
-        drawn = drawn.mean(axis=-1, keepdims=True)
-    return drawn[0].reshape(np.shape(picture))
+    return pixels.reshape(np.shape(picture))
 
 
 def _grid(model):
