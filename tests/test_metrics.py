@@ -106,6 +106,12 @@ def test_floor_of_black_and_white_is_zero():
     assert metrics.entropy_floor(random_images(2, 3, 4) > 0.5) == 0
 
 
+def test_the_floor_of_bytes_is_that_of_their_255ths(digits):
+    assert metrics.entropy_floor(digits) == pytest.approx(metrics.entropy_floor(digits / np.float64(255)), rel=1e-7)
+    with pytest.raises(data.DataError, match="images must have shape"):
+        metrics.entropy_floor(digits[0])
+
+
 @pytest.mark.parametrize("shape", [(3, 28, 28, 1), (2, 11, 17, 3), (2, 30, 12, 1)])
 def test_psnr_and_ssim_are_those_of_scikit_image(shape):
     images = random_images(*shape)

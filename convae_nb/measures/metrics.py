@@ -14,6 +14,7 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from convae_nb import data
+from convae_nb.data.images import validate_shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,8 +96,16 @@ def entropy_floor(images: ArrayLike) -> float:
     >>> round(entropy_floor(np.array([[[0.0, 1.0], [0.5, 0.5]]])), 4)  # log(2) / 2
     0.3466
     """
-    images = data.as_images(images)
-    return float(np.mean(scipy.special.entr(images) + scipy.special.entr(1 - images), dtype="float64"))
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8:  # of which there are 256 values, however many pixels
+        validate_shape(images.shape)
+        parts = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+        counts = sum(np.bincount(np.ravel(part), minlength=256) for part in parts)
+        return float(np.average(_entropy(np.arange(256) / 255), weights=counts))
+    return float(np.mean(_entropy(data.as_images(images)), dtype="float64"))
+
+
+def _entropy(pixels):
+    return scipy.special.entr(pixels) + scipy.special.entr(1 - pixels)
 
 
 def psnr(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
