@@ -42,3 +42,10 @@ def test_odd_sizes_colour_and_other_kernels_are_exported_too(decoder, kernel_siz
     model = models.build_autoencoder((4, 3), decoder, (17, 22, 3), kernel_size)
     images = np.random.default_rng(0).random((5, 17, 22, 3), dtype="float32")
     assert_same(model, exported(model, tmp_path / "model.onnx"), images)
+
+
+@pytest.mark.parametrize("skips", ["add", "concatenate"])
+def test_maps_that_pass_around_the_code_are_exported_too(skips, tmp_path):
+    model = models.build_autoencoder((4, 3), image_shape=(17, 22, 1), skips=skips, seed=1)
+    images = np.random.default_rng(0).random((5, 17, 22, 1), dtype="float32")
+    assert_same(model, exported(model, tmp_path / "model.onnx"), images)
