@@ -178,7 +178,7 @@ def ssim(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {images.shape[1]}x{images.shape[2]}: use PSNR")
     rim = _WINDOW // 2
     starts = range(0, len(images), _BATCH)
-    maps = (ssim_map(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts)
+    maps = (_similarity(images[start : start + _BATCH], others[start : start + _BATCH]) for start in starts)
     return np.concatenate([batch[:, rim:-rim, rim:-rim].mean(axis=(1, 2, 3)) for batch in maps])
 
 
@@ -205,8 +205,12 @@ def ssim_map(images: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     >>> ssim_map(np.full((1, 2, 2), 0.5), np.ones((1, 2, 2))).ravel().round(4)
     array([0.8, 0.8, 0.8, 0.8])
     """
+    return _similarity(*pair_of_images(images, others))
+
+
+def _similarity(images, others):
     # In float64: in float32, TensorFlow's own is off by 1e-3 where bright images are flat, a small difference of large numbers.
-    x, y = (stack.astype("float64") for stack in pair_of_images(images, others))
+    x, y = images.astype("float64"), others.astype("float64")
     blurred = scipy.ndimage.gaussian_filter(np.stack([x, y, x * x + y * y, x * y]), 1.5, radius=_WINDOW // 2, axes=(2, 3))
     mean_x, mean_y, squares, products = blurred
     c1, c2 = 0.01**2, 0.03**2
