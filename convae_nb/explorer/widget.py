@@ -133,7 +133,7 @@ class NoiseExplorer(widgets.VBox):
         self.seed = make(widgets.BoundedIntText, 0, min=0, max=2**31 - 1, description="seed")
         self._next = widgets.Button(description="new noise", tooltip="the same kind and level, with the next seed")
         first = _YOURS if self._given is not None else model if "/" in model else f"{model}/0"
-        shipped = [name for name in reference.NAMES if name.split("/")[0].endswith("denoiser")]
+        shipped = [name for name in reference.NAMES if name.split("/")[0].endswith("denoiser") and not name.startswith("photo")]
         if data.as_images(self._images[:1]).shape[1:] != _SHIPPED_SHAPE:
             shipped = []
         self.model = make(widgets.Dropdown, options=list(dict.fromkeys([first, *shipped])), description="network")

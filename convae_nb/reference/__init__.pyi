@@ -12,6 +12,7 @@ from .tables import ABLATION as ABLATION
 from .tables import CODE_FILTERS as CODE_FILTERS
 from .tables import CODE_SEEDS as CODE_SEEDS
 from .tables import PROBED as PROBED
+from .tables import TARGETS as TARGETS
 from .tables import ablation as ablation
 from .tables import along as along
 from .tables import code_sizes as code_sizes
@@ -28,6 +29,10 @@ from .tables import planted as planted
 from .tables import probes as probes
 from .tables import recipe_for as recipe_for
 from .tables import shifts as shifts
+from .tables import skip_seconds as skip_seconds
+from .tables import skip_sizes as skip_sizes
+from .tables import skips as skips
 from .tables import spectra as spectra
+from .tables import targets as targets
 from .tables import turned as turned
 from .tables import wide_decoders as wide_decoders

@@ -18,7 +18,7 @@ from convae_nb import data, metrics, models, noise, training
 from convae_nb._base.files import write_atomically, write_table
 from convae_nb.measures import baselines, comparison, denoisers
 from convae_nb.measures.levels import CONDITIONS
-from convae_nb.reference import claims, controls, names, networks, pictures, tables
+from convae_nb.reference import around, claims, controls, names, networks, pictures, tables
 from convae_nb.reference.resumable import resumable_table, ship_table
 
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
@@ -28,6 +28,7 @@ _PEAKS = (0.015, 0.02, 0.03, 0.045, 0.06)
 _PEAK_SEEDS = (5, 6)  # none of those of the reference runs, whose losses are reported
 _ROUNDS = 3
 _JUDGE = "original_denoiser"
+_COMPARED = ("original_denoiser", "fast_denoiser", "range_denoiser")  # the networks whose pictures all go through the code
 _TRAINED_AT = ("gaussian", 0.5)  # the one condition of Udacity's denoiser
 
 
@@ -51,6 +52,10 @@ def everything(checkpoints: str | os.PathLike) -> None:
     claims.measure_neighbours(checkpoints)
     claims.measure_along(checkpoints)
     claims.measure_spectra(checkpoints)
+    around.measure_skips(checkpoints)
+    around.measure_skip_sizes(checkpoints)
+    around.measure_skip_seconds()
+    around.measure_targets(checkpoints)
     pictures.measure_planted(checkpoints)
     pictures.measure_photographs(checkpoints)
     pictures.measure_colours(checkpoints)
@@ -154,9 +159,7 @@ def measure_denoising(checkpoints: str | os.PathLike) -> None:
     checkpoints : str or Path
         The folder that keeps each condition once it is measured.
     """
-    # The denoisers that the chapters use; a speed run stops as early as it may.
-    chosen = [name for name in names.NAMES if name.endswith("denoiser/0") and not name.startswith("speedrun")]
-    recipes = {name.split("/")[0]: networks.record(name) for name in chosen}
+    recipes = {name: networks.record(name) for name in _COMPARED}
     trained = {recipe: models.as_denoiser(networks.load(recipe)) for recipe in recipes}
     ignorant: dict[str, Callable] = {name: functools.partial(_as_if, method) for name, method in denoisers.DENOISERS.items()}
     for recipe, stated in recipes.items():

@@ -65,12 +65,20 @@ for _kind, _level in (*CONDITIONS, ("gaussian", 0.0)):
 for _decoder in ("transposed_3x3", "transposed_2x2", "nearest", "subpixel"):
     _model = {"filters": [16, 16, 16], "image_shape": [32, 32, 1], "decoder": _decoder}
     RUNS[f"photographs-{_decoder}"] = Run(_model, 3, "fast_basic", {"epochs": 20, "learning_rate": 0.01}, photographs=True)
+# As chapter 7 has it: maps that pass around the code; and a network for anybody's pictures, which are less noisy than its digits.
+_AROUND = _DENOISER | {"skips": "add"}
+RUNS["skip_denoiser"] = Run(_AROUND, 3, "fast_denoiser")
+RUNS["skip_range_denoiser"] = Run(_AROUND, 1, "range_denoiser")
+_PHOTO = {"filters": [32, 32, 32], "image_shape": [32, 32, 1], "skips": "concatenate"}
+RUNS["photo_denoiser"] = Run(_PHOTO, 1, "fast_denoiser", {"epochs": 60, "noise_level": (0.0, 0.25)}, photographs=True)
 # The decoder of the recipe itself is "nearest": one run by two names.
 _SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 
 #: The reference runs, as ``recipe/seed``: of `training.RECIPES`; for the comparison of decoders ``fast_basic-DECODER``,
 #: ``fast_basic-DECODER-bare``, without output convolution, and ``fast_denoiser-DECODER``; ``own_denoiser-KIND-LEVEL``, each trained
-#: for two epochs on one of `baselines.LEVELS`, or on no noise, ``own_denoiser-gaussian-0``; and ``photographs-DECODER``.
+#: for two epochs on one of `baselines.LEVELS`, or on no noise, ``own_denoiser-gaussian-0``; ``photographs-DECODER``;
+#: ``skip_denoiser`` and ``skip_range_denoiser``, whose maps pass around the code; and ``photo_denoiser``, for photographs with
+#: gaussian noise of levels up to 0.25.
 NAMES = tuple(f"{group}/{seed}" for group, run in RUNS.items() for seed in range(run.seeds))
 
 

@@ -25,6 +25,7 @@ from convae_nb.reference.names import NAMES, RUNS, canonical
 _FOLDER = Path(__file__).with_name("weights")
 _EPOCH = 60_000  # images
 _TEST_LEVEL = 0.5  # what a model that learned on a range of levels is measured on
+_APART = ("own_denoiser", "photographs", "skip", "photo_denoiser")  # runs that are stored by their kind, all others by their decoder
 _RECORD_LIMIT = 10_000_000  # bytes of a file of records
 
 
@@ -407,7 +408,7 @@ def _arguments(name):
 
 
 def _path(name, suffix):
-    apart = [kind for kind in ("own_denoiser", "photographs") if name.startswith(kind)]
+    apart = [kind for kind in _APART if name.startswith(kind)]
     file = apart[0] if apart else _arguments(name).get("decoder", "nearest")
     return _FOLDER / f"{file}.{suffix}"
 

@@ -26,6 +26,9 @@ ABLATION = {
 #: What `probes` reads digits from, and how many seeds of each.
 PROBED = {"pixels": 1, "pixels, unscaled": 1, "PCA": 1, "PCA, unscaled": 1, "code, untrained": 8, "code": 5}
 
+#: What `targets` trains towards: the clean images, another noisy copy of each, or the noisy images themselves, with blind spots.
+TARGETS = ("clean images", "another copy", "itself")
+
 
 def recipe_for(decoder: str) -> training.Recipe:
     """Give the recipe "fast_basic" with the peak rate that was chosen for a decoder: the one of the lowest mean loss in `peak_rates`.
@@ -118,6 +121,58 @@ def own_denoisers() -> pd.DataFrame:
         network that ships, of seed 0.
     """
     return pd.read_csv(FILES / "own_denoisers.csv")
+
+
+def skips() -> pd.DataFrame:
+    """Tell what a network reaches whose maps pass around the code, trained on the very noise for two epochs, as chapter 4's is.
+
+    Returns
+    -------
+    DataFrame
+        A row a training: "kind", "level" and "seed"; "PSNR" in dB on the 10,000 test digits, and "without code", with zeros for the code;
+        "over bottleneck" and "over ridge", the mean by which that is more than the network ``own_denoiser`` and ridge regression reach
+        that learned the same noise, and "bottleneck half-width" and "ridge half-width", of the 95 % intervals over the digits. Skips are
+        added, so that both networks have as many weights. Gaussian noise of level 0 is none, and has no ridge.
+    """
+    return pd.read_csv(FILES / "skips.csv")
+
+
+def skip_sizes() -> pd.DataFrame:
+    """Tell what passing maps bring, and what more weights do.
+
+    Returns
+    -------
+    DataFrame
+        A row a training, of two epochs on gaussian noise: "network", what passes and how; "level" and "seed"; "weights", their number;
+        "PSNR" in dB on the 10,000 test digits.
+    """
+    return pd.read_csv(FILES / "skip_sizes.csv")
+
+
+def skip_seconds() -> pd.DataFrame:
+    """Tell how long the networks of `skip_sizes` take.
+
+    Returns
+    -------
+    DataFrame
+        A row a training: "network", "round", and "seconds", for the steps of an epoch of 60,000 digits in batches of 50, compilation left
+        out. The networks took turns in every round, on two cores of one machine that did nothing else.
+    """
+    return pd.read_csv(FILES / "skip_seconds.csv")
+
+
+def targets() -> pd.DataFrame:
+    """Tell what training reaches with clean images, with pairs of noisy ones, and with single noisy ones.
+
+    Returns
+    -------
+    DataFrame
+        A row a training: "images", digits or patches of photographs; "kind" and "level" of the noise, where "blotches" are gaussian noise
+        that was smoothed and scaled back to its standard deviation; "target", one of `TARGETS`; "seed"; "noisy", the PSNR in dB of
+        what goes in, on the test images; "PSNR", that of what comes out; "corrected", the same after `baselines.without_bias`, where the
+        noise is gaussian in each pixel.
+    """
+    return pd.read_csv(FILES / "targets.csv")
 
 
 def ablation() -> pd.DataFrame:
