@@ -18,7 +18,6 @@ from convae_nb.reference import controls, names, networks, tables
 from convae_nb.reference.resumable import resumable_table, ship_table
 
 _SEEDS = (0, 1)
-_TARGET_SEEDS = (0, 1, 2)
 _ROUNDS = 3
 _HALF_WIDTH = 1.96  # standard errors on each side of a 95 % interval
 _NOISE_SEEDS = {"x_train": 2**31 + 2, "another": 2**31 + 3, "x_test": 0}  # recipes and chapters take seeds below 2**31
@@ -31,21 +30,21 @@ _SIZES: dict[str, dict[str, Any]] = {
     "bottleneck, larger": {"filters": [39, 39, 19]},
     "side by side, smaller": {"filters": [26, 26, 14], "skips": "concatenate"},
 }
-_SIZE_LEVELS = (0.1, 0.5)
+_SIZE_LEVELS = (0.25,)
 _BLOTCH = 1.0  # pixels: the sigma of the filter that makes blotches of gaussian noise
 _CLIPPED = ("gaussian", "blotches")  # whose mean noisy value is that of gaussian noise of the level, clipped
-_LENGTHS: dict[str, dict[str, Any]] = {"digits": {"epochs": 2}, "photographs": {"epochs": 16}}
+_LENGTHS: dict[str, dict[str, Any]] = {"digits": {"epochs": 2}, "photographs": {"epochs": 10}}
 _MODELS: dict[str, dict[str, Any]] = {
     "digits": {"filters": [32, 32, 16], "skips": "add"},
     "photographs": {"filters": [32, 32, 16], "skips": "add", "image_shape": [32, 32, 1]},
 }
 #: Images, noise, level and seeds: where the methods serve, then where one or both do not.
 _TRIALS = (
-    ("digits", "gaussian", 0.5, _TARGET_SEEDS),
-    ("photographs", "gaussian", 0.2, _TARGET_SEEDS),
-    ("digits", "blotches", 0.5, _SEEDS),
-    ("digits", "occlusion", 0.5, _SEEDS),
-    ("digits", "blur", 2.0, _SEEDS),
+    ("digits", "gaussian", 0.5, _SEEDS),
+    ("photographs", "gaussian", 0.2, _SEEDS),
+    ("digits", "blotches", 0.5, (0,)),
+    ("digits", "occlusion", 0.5, (0,)),
+    ("digits", "blur", 2.0, (0,)),
 )
 
 

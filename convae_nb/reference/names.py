@@ -67,10 +67,10 @@ for _decoder in ("transposed_3x3", "transposed_2x2", "nearest", "subpixel"):
     RUNS[f"photographs-{_decoder}"] = Run(_model, 3, "fast_basic", {"epochs": 20, "learning_rate": 0.01}, photographs=True)
 # As chapter 7 has it: maps that pass around the code; and a network for anybody's pictures, which are less noisy than its digits.
 _AROUND = _DENOISER | {"skips": "add"}
-RUNS["skip_denoiser"] = Run(_AROUND, 3, "fast_denoiser")
+RUNS["skip_denoiser"] = Run(_AROUND, 1, "fast_denoiser")
 RUNS["skip_range_denoiser"] = Run(_AROUND, 1, "range_denoiser")
 _PHOTO = {"filters": [32, 32, 32], "image_shape": [32, 32, 1], "skips": "concatenate"}
-RUNS["photo_denoiser"] = Run(_PHOTO, 1, "fast_denoiser", {"epochs": 60, "noise_level": (0.0, 0.25)}, photographs=True)
+RUNS["photo_denoiser"] = Run(_PHOTO, 1, "fast_denoiser", {"epochs": 30, "noise_level": (0.0, 0.25)}, photographs=True)
 # The decoder of the recipe itself is "nearest": one run by two names.
 _SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 
