@@ -35,16 +35,12 @@ def trained(monkeypatch):
 
 
 def test_networks_with_skips_are_trained_on_each_noise_and_measured_beside_chapter_4s_rivals(few, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(around, "CONDITIONS", [("gaussian", 0.5), ("blur", 2.0)])
-    monkeypatch.setattr(around, "_SEEDS", (0, 3))
+    monkeypatch.setattr(around, "_NOISES", [("gaussian", 0.5), ("blur", 2.0)])
     around.measure_skips(tmp_path)
     table = reference.skips()
-    assert table[["kind", "level", "seed"]].values.tolist() == [
-        [kind, level, seed] for seed in (0, 3) for kind, level in (("gaussian", 0.0), ("gaussian", 0.5), ("blur", 2.0))
-    ]
-    assert [(recipe.noise_kind, recipe.noise_level, recipe.seed, recipe.epochs) for _, _, recipe, _ in trained] == [
-        (*row, 2) for row in table[["kind", "level", "seed"]].itertuples(index=False)
-    ]
+    assert table[["kind", "level"]].values.tolist() == [["gaussian", 0.0], ["gaussian", 0.5], ["blur", 2.0]]
+    asked = [(recipe.noise_kind, recipe.noise_level, recipe.epochs) for _, _, recipe, _ in trained]
+    assert asked == [(*row, 2) for row in table[["kind", "level"]].itertuples(index=False)]
     assert {model.built_with["skips"] for model, *_ in trained} == {"add"}
     clean, (model, *_), row = data.as_images(few.x_test), trained[1], table.iloc[1]
     noisy = noise.corrupt(clean, "gaussian", 0.5)

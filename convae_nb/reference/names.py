@@ -70,7 +70,7 @@ _AROUND = _DENOISER | {"skips": "add"}
 RUNS["skip_denoiser"] = Run(_AROUND, 1, "fast_denoiser")
 RUNS["skip_range_denoiser"] = Run(_AROUND, 1, "range_denoiser")
 _PHOTO = {"filters": [32, 32, 32], "image_shape": [32, 32, 1], "skips": "concatenate"}
-RUNS["photo_denoiser"] = Run(_PHOTO, 1, "fast_denoiser", {"epochs": 30, "noise_level": (0.0, 0.25)}, photographs=True)
+RUNS["photo_denoiser"] = Run(_PHOTO, 1, "fast_denoiser", {"epochs": 20, "noise_level": (0.0, 0.25)}, photographs=True)
 # The decoder of the recipe itself is "nearest": one run by two names.
 _SAME = {"fast_denoiser-nearest": "fast_denoiser"}
 

@@ -129,10 +129,10 @@ def skips() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a training: "kind", "level" and "seed"; "PSNR" in dB on the 10,000 test digits, and "without code", with zeros for the code;
-        "over bottleneck" and "over ridge", the mean by which that is more than the network ``own_denoiser`` and ridge regression reach
-        that learned the same noise, and "bottleneck half-width" and "ridge half-width", of the 95 % intervals over the digits. Skips are
-        added, so that both networks have as many weights. Gaussian noise of level 0 is none, and has no ridge.
+        A row a training, of seed 0: "kind" and "level"; "PSNR" in dB on the 10,000 test digits, and "without code", with zeros in its
+        place; "over bottleneck" and "over ridge", the mean by which that is more than the network ``own_denoiser`` and ridge regression
+        reach that learned the same noise, and "bottleneck half-width" and "ridge half-width", of the 95 % intervals over the digits.
+        Skips are added, so that both networks have as many weights. Gaussian noise of level 0 is none, and has no ridge.
     """
     return pd.read_csv(FILES / "skips.csv")
 
@@ -143,7 +143,7 @@ def skip_sizes() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a training, of two epochs on gaussian noise: "network", what passes and how; "level" and "seed"; "weights", their number;
+        A row a training, of one epoch on gaussian noise: "network", what passes and how; "level" and "seed"; "weights", their number;
         "PSNR" in dB on the 10,000 test digits.
     """
     return pd.read_csv(FILES / "skip_sizes.csv")
