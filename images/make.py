@@ -29,7 +29,7 @@ def photograph_explorer(name):
         explorer.screenshot(path=HERE / name)
 
 
-for station in range(1, 7):
+for station in range(1, 8):
     save(plots.road(station), f"../notebooks/images/road_{station}.png")
 model = reference.load("original_basic")
 digits = data.as_images(data.load().x_test[:10])

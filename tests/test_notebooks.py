@@ -25,6 +25,7 @@ SMALL = {
     "04_denoising": {"train_digits": 400, "epochs": 1, "noise_kind": "salt_and_pepper", "noise_level": 0.25, "seed": 1},
     "05_checkerboard": {"train_digits": 400, "epochs": 1, "seed": 1},
     "06_code": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
+    "07_around_the_code": {"train_digits": 400, "epochs": 1, "noise_kind": "speckle", "noise_level": 1.0, "seed": 1},
 }
 
 

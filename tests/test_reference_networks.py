@@ -23,7 +23,7 @@ def copied(tmp_path, monkeypatch):
 
 def test_the_package_ships_exactly_the_named_runs_and_they_are_small():
     assert {path.name for path in WEIGHTS.iterdir()} == {
-        f"{name}.{suffix}" for name in (*models.DECODERS, "own_denoiser", "photographs") for suffix in ("npz", "json")
+        f"{name}.{suffix}" for name in (*models.DECODERS, *networks._APART) for suffix in ("npz", "json")
     }
     stored = {name for path in WEIGHTS.glob("*.json") for name in json.loads(path.read_text())}
     assert stored == {name for name in reference.NAMES if "fast_denoiser-nearest/" not in name}
@@ -41,7 +41,7 @@ def inputs_of(name):
     """What a run is measured on; a range of levels is measured at 0.5."""
     recipe = reference.recipe_of(name)
     low, high = recipe.level_range
-    return clean_and_noisy(name.startswith("photographs"), recipe.noise_kind, high if low == high else 0.5)
+    return clean_and_noisy(name.startswith("photo"), recipe.noise_kind, high if low == high else 0.5)
 
 
 def marked(names):
@@ -78,6 +78,11 @@ def test_a_record_is_of_the_recipe_that_the_package_has(name):
     if recipe == "own_denoiser":
         recipe, (kind, level), rest = "fast_denoiser", rest, []
         changes |= {"epochs": 2, "noise_kind": kind, "noise_level": float(level)}
+    elif recipe.startswith("skip"):
+        assert about["model"]["skips"] == "add"
+        recipe = recipe.replace("skip_range", "range").replace("skip", "fast")
+    elif recipe == "photo_denoiser":
+        recipe, changes = "fast_denoiser", changes | {"epochs": 20, "noise_level": (0.0, 0.25)}
     elif recipe == "photographs":
         recipe, changes = "fast_basic", changes | {"epochs": 20, "learning_rate": 0.01}
     elif rest and recipe == "fast_basic":

@@ -137,7 +137,7 @@ def overlap(*, kernel_size: int, stride: int, length: int = 6) -> Figure:
     return fig
 
 
-_STATIONS = ("data", "architecture", "training", "denoising", "checkerboards", "code")
+_STATIONS = ("data", "architecture", "training", "denoising", "checkerboards", "code", "around it")
 
 
 def road(station: int) -> Figure:
