@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import skimage
+
 from convae_nb import data, models, noise, plots, reference
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -29,6 +31,14 @@ def photograph_explorer(name):
         explorer.screenshot(path=HERE / name)
 
 
+def denoised_photograph():
+    """Draw a photograph that the network has not learned from, under noise and out of it, beside the clean one."""
+    clean = data.as_images(skimage.data.stereo_motorcycle()[0][None])
+    noisy = noise.corrupt(clean, level=0.15)
+    denoised = models.denoise(reference.load("photo_denoiser"), noisy[0])
+    return plots.insets({"noisy": noisy[0], "denoised": denoised, "clean": clean[0]}, box=(190, 330, 72), times=2)
+
+
 for station in range(1, 8):
     save(plots.road(station), f"../notebooks/images/road_{station}.png")
 model = reference.load("original_basic")
@@ -38,6 +48,7 @@ save(plots.image_rows({"digits": digits, "reconstructed": models.reconstruct(mod
 noisy = noise.corrupt(digits)
 denoised = models.reconstruct(reference.load("original_denoiser"), noisy)
 save(plots.image_rows({"noisy": noisy, "denoised": denoised}), "denoised.png")
+save(denoised_photograph(), "photograph.png")
 if lack := browser.lacking():
     print(f"noise_explorer.png stays as it was: {lack}")
 else:

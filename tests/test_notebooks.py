@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convae_nb import data, runs
+from convae_nb import data, models, runs
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHAPTERS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -21,11 +21,18 @@ SIDE = sorted(set(NOTEBOOKS.glob("*.ipynb")) - set(CHAPTERS))
 SMALL = {
     "01_data": {"noise_level": 0.25, "noise_kind": "speckle", "seed": 1},
     "02_architecture": {"filters": [8, 4], "kernel_size": 5, "seed": 1},
-    "03_training": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
-    "04_denoising": {"train_digits": 400, "epochs": 1, "noise_kind": "salt_and_pepper", "noise_level": 0.25, "seed": 1},
+    "03_training": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1, "keep": True},
+    "04_denoising": {"train_digits": 400, "epochs": 1, "noise_kind": "salt_and_pepper", "noise_level": 0.25, "seed": 1, "keep": True},
     "05_checkerboard": {"train_digits": 400, "epochs": 1, "seed": 1},
-    "06_code": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1},
-    "07_around_the_code": {"train_digits": 400, "epochs": 1, "noise_kind": "speckle", "noise_level": 1.0, "seed": 1},
+    "06_code": {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1, "keep": True},
+    "07_around_the_code": {
+        "train_digits": 400,
+        "epochs": 1,
+        "noise_kind": "speckle",
+        "noise_level": 1.0,
+        "seed": 1,
+        "keep": True,
+    },
 }
 
 
@@ -198,6 +205,13 @@ def runs_with(path, values, folder):
     (row,) = runs.collect(folder).to_dict("records")
     assert row["state"] == "done"
     assert {name: row[name] for name in values} == values
+    # A run that keeps its network has it in a file beside its notebook, no other run has one.
+    kept = folder / "run.network.npz"
+    assert kept.exists() == values.get("keep", False)
+    if kept.exists():
+        assert models.load(kept).built_with["filters"] == values.get("filters", [32, 32, 16])  # chapter 4's network
+        trained = models.about(kept)["trained"]["recipe"]
+        assert {name: trained[name] for name in ("epochs", "seed")} == {name: values[name] for name in ("epochs", "seed")}
 
 
 @pytest.mark.parametrize(
@@ -207,6 +221,11 @@ def test_a_chapter_runs_with_other_parameters(path, few_digits, tmp_path):
     # Most of a chapter's time is that of the ten thousand test digits.
     source_ = {"source": few_digits} if path in WITH_SOURCE else {}
     runs_with(path, SMALL[path.stem] | source_, tmp_path)
+
+
+def test_the_shortest_notebook_keeps_its_network_too(few_digits, tmp_path):
+    values = {"train_digits": 400, "epochs": 1, "filters": [4, 2], "seed": 1, "keep": True, "source": few_digits}
+    runs_with(NOTEBOOKS / "code_size.ipynb", values, tmp_path)
 
 
 @pytest.mark.slow
@@ -235,6 +254,7 @@ def test_a_chapter_needs_no_network(tmp_path):
     values = [f"-p{name}={value}" for name, value in SMALL["03_training"].items()]
     run = python("-m", "convae_nb", "run", str(CHAPTERS[2]), *values, "--output", str(tmp_path / "run.ipynb"))
     assert run.returncode == 0, run.stderr
+    assert Path(tmp_path, "run.network.npz").exists() == SMALL["03_training"]["keep"]
 
 
 def test_the_explorer_opens_with_the_noise_that_its_parameters_name(tmp_path):

@@ -80,7 +80,7 @@ def insets(pictures: Mapping[str, np.ndarray], *, box: tuple[int, int, int], tim
 
     Parameters
     ----------
-    pictures : dict of str to array, shape (height, width)
+    pictures : dict of str to array, shape (height, width) or (height, width, channels)
         Label to a version, in [0, 1]; all of one size.
     box : tuple of int, (row, column, side)
         The upper left corner and the side of the box, in pixels.
