@@ -72,6 +72,21 @@ def test_the_denoisers_are_as_measured():
     assert f"| method | {' | '.join(f'{level:g}' for level in psnr.columns)} |" in RESULTS
 
 
+def test_what_passes_around_the_code_is_as_measured():
+    of_gaussian = reference.skips().query("kind == 'gaussian' and level > 0")
+    lines = {"with skips": of_gaussian["PSNR"], "without its code": of_gaussian["without code"]}
+    targets = reference.targets().query("kind == 'gaussian'")
+    noisy = targets["target"] != "clean images"
+    reached = targets.assign(reached=targets["PSNR"].where(~noisy, targets["corrected"]))
+    middle = reached.groupby(["target", "images"])["reached"].median().unstack()
+    middle.loc["noisy image"] = targets.groupby("images")["noisy"].first()
+    lines |= {name: middle.loc[name] for name in ("noisy image", *reference.TARGETS)}
+    rows = [f"| {name} | {' | '.join(f'{value:.2f}' for value in values)} |" for name, values in lines.items()]
+    assert [line for line in table_of("Around the code") if line[2:8] != "median" and "---" not in line] == rows
+    assert list(middle.columns) == ["digits", "photographs"]
+    assert set(reached.groupby(["target", "images"]).size()) == {2}
+
+
 def test_the_codes_are_as_measured():
     table = reference.code_sizes()
     assert set(table.groupby("numbers").size()) == {3}
