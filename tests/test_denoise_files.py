@@ -326,6 +326,13 @@ def test_what_cannot_start_is_refused_in_one_sentence_with_exit_code_2(places, n
     assert not output.exists()
 
 
+def test_a_model_that_cannot_be_built_anew_is_refused_before_anything_is_looked_at(places, grey):
+    _, output = places
+    with pytest.raises(ValueError, match=r"the model must be of models\.build_autoencoder, got Functional 'encoder'"):
+        models.denoise_files(grey.get_layer("encoder"), "nowhere", output)
+    assert not output.exists()
+
+
 def test_the_output_of_a_single_picture_may_lie_beside_it(places, grey):
     source, _ = places
     write(source / "a.png", imagecodecs.png_encode(planted(20, 20)))

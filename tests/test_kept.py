@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from convae_nb import data, models
+from convae_nb import data, errors, models
 from convae_nb._base import archive
 from convae_nb.models.ways_up import DECODERS
 
@@ -49,7 +49,7 @@ def test_a_network_comes_back_from_its_file_with_what_was_said_of_it(tmp_path, a
 
 def test_what_is_no_network_of_ours_is_not_saved(tmp_path):
     encoder = models.build_autoencoder().get_layer("encoder")
-    with pytest.raises(ValueError, match=r"only networks of models\.build_autoencoder are saved, got Functional 'encoder'"):
+    with pytest.raises(ValueError, match=r"the model must be of models\.build_autoencoder, got Functional 'encoder'"):
         models.save(encoder, tmp_path / "network.npz")
     with pytest.raises(ValueError, match=r"trained must be what JSON can hold, got .*set"):
         models.save(models.build_autoencoder(), tmp_path / "network.npz", trained={"images": {1}})
@@ -175,3 +175,12 @@ def test_only_networks_that_can_be_built_anew_know_other_sizes():
     encoder = models.build_autoencoder((2,)).get_layer("encoder")
     with pytest.raises(ValueError, match=r"the model must be of models\.build_autoencoder, got Functional 'encoder'"):
         models.denoise(encoder, np.zeros((30, 30)))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_network_whose_training_diverged_denoises_no_picture(broken):
+    model = models.build_autoencoder((2,))
+    *weights, last = model.get_weights()
+    model.set_weights([*weights, last + broken])
+    with pytest.raises(errors.RefusedError, match=r"the network must have finite weights, found NaN or infinity, .*: train it again"):
+        models.denoise(model, np.zeros((30, 30)))

@@ -104,6 +104,22 @@ def test_plain_fit_takes_the_steps_of_the_compiled_loop(dataset, changes):
     assert_alike(fast.get_weights(), slow.get_weights())
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"blind_spots": 0.1}, r"blind_spots of a recipe must be 0\.0 for plain\.fit, got 0\.1: training\.train takes it"),
+        ({"optimizer": "muon"}, "optimizer of a recipe must be 'adam' for plain.fit, got 'muon'"),
+        ({"validation": 100}, "validation of a recipe must be 0 for plain.fit, got 100"),
+    ],
+)
+def test_plain_fit_refuses_what_it_does_not_do(dataset, changes, message):
+    model = models.build_autoencoder()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        plain.fit(model, dataset, training.recipe(RECIPE, **changes))
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
 def test_every_epoch_takes_each_image_once_and_reports_their_mean_loss(dataset):
     model, result = trained(dataset, epochs=2, batch_size=300, learning_rate=1e-12)
     expected = metrics.evaluate(model, dataset.x_train)["loss"].item()

@@ -3,11 +3,13 @@
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage import color, data, util
 
 from convae_nb.data.dataset import Dataset
 
-_NAMES = ("astronaut", "camera", "chelsea", "coffee", "rocket")  # those that scikit-image brings, without a download
+#: Those that `photograph_patches` cuts up, by their names in scikit-image, which brings them without a download.
+NAMES = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 _SIDE = 32
 _STEPS = {"left": 8, "right": 32}  # pixels from one patch to the next
 
@@ -34,17 +36,28 @@ def photograph_patches(*, colour: bool = False) -> Dataset:
     >>> photograph_patches()
     Dataset(x_train: uint8 (7836, 32, 32), y_train: none, x_test: uint8 (557, 32, 32), y_test: none)
     """
-    photographs = [picture for name in _NAMES if (picture := getattr(data, name)()).ndim == 3 or not colour]
-    if not colour:
-        photographs = [util.img_as_ubyte(color.rgb2gray(picture)) if picture.ndim == 3 else picture for picture in photographs]
+    coloured = (getattr(data, name)() for name in NAMES)
+    photographs = [picture for picture in coloured if picture.ndim == 3] if colour else [grey(name) for name in NAMES]
     left, right = (np.concatenate([_patches(picture, half) for picture in photographs]) for half in ("left", "right"))
     return Dataset(left, None, right, None)
 
 
+def grey(name: str) -> NDArray[np.uint8]:
+    """Give a photograph of scikit-image in grey, shape (height, width), by its name there; of a pair the left one."""
+    picture = getattr(data, name)()
+    picture = picture[0] if isinstance(picture, tuple) else picture
+    return util.img_as_ubyte(color.rgb2gray(picture)) if picture.ndim == 3 else picture
+
+
+def half_of(picture: NDArray, side: str) -> NDArray:
+    """Give the half of a picture that is to train on, "left", or the one that is to test on, "right"; no pixel is in both."""
+    middle = picture.shape[1] // 2
+    return picture[:, :middle] if side == "left" else picture[:, middle:]
+
+
 def _patches(picture, half):
-    middle, step = picture.shape[1] // 2, _STEPS[half]
-    half_picture = picture[:, :middle] if half == "left" else picture[:, middle:]
-    windows = np.lib.stride_tricks.sliding_window_view(half_picture, (_SIDE, _SIDE), axis=cast(Any, (0, 1)))[::step, ::step]
+    step = _STEPS[half]
+    windows = np.lib.stride_tricks.sliding_window_view(half_of(picture, half), (_SIDE, _SIDE), axis=cast(Any, (0, 1)))[::step, ::step]
     if picture.ndim == 3:
         windows = np.moveaxis(windows, 2, -1)
     return windows.reshape(-1, _SIDE, _SIDE, *picture.shape[2:])

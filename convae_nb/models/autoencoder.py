@@ -5,6 +5,7 @@ Udacity's deep-learning repository, ``autoencoder/Convolutional_Autoencoder``, 2
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,6 +130,24 @@ def build_autoencoder(
         "skips": skips,
     }
     return model
+
+
+def arguments_of(model: keras.Model) -> dict[str, Any]:
+    """Give the arguments that `build_autoencoder` builds a model anew from, but for the seed, or refuse one that it has not built.
+
+    Raises
+    ------
+    ValueError
+        If the model is not of `build_autoencoder`.
+
+    Examples
+    --------
+    >>> arguments_of(build_autoencoder((4, 2)))["filters"]
+    [4, 2]
+    """
+    if not hasattr(model, "built_with"):
+        raise ValueError(f"the model must be of models.build_autoencoder, got {type(model).__name__} {getattr(model, 'name', '')!r}")
+    return dict(model.built_with)
 
 
 def _to_logits(channels, kernel_size, **options):

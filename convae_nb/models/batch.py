@@ -5,8 +5,6 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import numpy as np
-
 from convae_nb._base.files import validate_writable, write_atomically
 from convae_nb._base.progress import progress_bar
 from convae_nb._base.tensorflow import keras
@@ -74,8 +72,7 @@ def denoise_files(model: keras.Model, source: str | os.PathLike, output: str | o
     OSError
         If a file cannot be written, as on a full disk; those before it are whole.
     """
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise RefusedError("the network must have finite weights, found NaN or infinity, as after a training that diverged: train it again")
+    pictures.validate_network(model)
     source, output = Path(source), Path(output)
     skipped: dict[str, str] = {}
     base, kinds = _found(source, skipped)

@@ -15,7 +15,7 @@ from convae_nb._base.files import write_atomically
 from convae_nb._base.tensorflow import keras
 from convae_nb._base.validate import first_line
 from convae_nb.errors import DataError
-from convae_nb.models.autoencoder import build_autoencoder
+from convae_nb.models.autoencoder import arguments_of, build_autoencoder
 
 _LIMIT = 500_000_000  # bytes of a file's arrays: a hundred times the largest network of the chapters, and more
 _CURE = "it is no whole file of models.save"
@@ -40,11 +40,8 @@ def save(model: keras.Model, path: str | os.PathLike, *, trained: Mapping[str, A
     OSError
         If the file cannot be written.
     """
-    arguments = getattr(model, "built_with", None)
-    if arguments is None:
-        raise ValueError(f"only networks of models.build_autoencoder are saved, got {type(model).__name__} {model.name!r}")
     record = {
-        "model": dict(arguments),
+        "model": arguments_of(model),
         "trained": dict(trained or {}),
         "versions": {name: metadata.version(name) for name in ("tensorflow", "keras")},
     }

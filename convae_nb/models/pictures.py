@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from convae_nb import data
 from convae_nb._base.progress import progress_bar
 from convae_nb._base.tensorflow import keras
-from convae_nb.errors import DataError
-from convae_nb.models.autoencoder import build_autoencoder, reconstruct
+from convae_nb.errors import DataError, RefusedError
+from convae_nb.models.autoencoder import arguments_of, build_autoencoder, reconstruct
 from convae_nb.models.cost import layer_table
 
 _LEAST = 8  # pixels a side
@@ -44,11 +44,12 @@ def denoise(model: keras.Model, picture: ArrayLike, *, tile: int = 256, progress
     ------
     data.DataError
         If it is no picture, or a side has fewer than 8 pixels.
+    RefusedError
+        If the network's weights are no numbers.
     ValueError
         If the model is not of `build_autoencoder`, or `tile` is less than 8.
     """
-    if not hasattr(model, "built_with"):
-        raise ValueError(f"the model must be of models.build_autoencoder, got {type(model).__name__} {model.name!r}")
+    validate_network(model)
     if tile < _LEAST:
         raise ValueError(f"tile must be at least {_LEAST} pixels, got {tile!r}")
     pixels = data.as_images(np.asarray(picture)[None])[0]  # (height, width, channels)
@@ -78,6 +79,21 @@ def denoise(model: keras.Model, picture: ArrayLike, *, tile: int = 256, progress
     return pixels.reshape(np.shape(picture))
 
 
+def validate_network(model: keras.Model) -> None:
+    """Refuse a model that cannot be built anew for other sizes, or that makes no picture of any.
+
+    Raises
+    ------
+    RefusedError
+        If the network's weights are no numbers.
+    ValueError
+        If the model is not of `build_autoencoder`.
+    """
+    arguments_of(model)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise RefusedError("the network must have finite weights, found NaN or infinity, as after a training that diverged: train it again")
+
+
 def _grid(model):
     """Give the pixels between two cells of the code, and how many pixels around a tile can matter to it, a multiple of them."""
     table = layer_table(model)
@@ -89,4 +105,4 @@ def _grid(model):
 
 @functools.lru_cache(maxsize=8)
 def _of_size(model, height, width):
-    return build_autoencoder(**model.built_with | {"image_shape": [height, width, model.input_shape[-1]]})
+    return build_autoencoder(**arguments_of(model) | {"image_shape": [height, width, model.input_shape[-1]]})

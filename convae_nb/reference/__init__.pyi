@@ -24,6 +24,7 @@ from .tables import linear as linear
 from .tables import neighbours as neighbours
 from .tables import own_denoisers as own_denoisers
 from .tables import peak_rates as peak_rates
+from .tables import photo_denoiser as photo_denoiser
 from .tables import photographs as photographs
 from .tables import planted as planted
 from .tables import probes as probes

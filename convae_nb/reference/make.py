@@ -4,7 +4,6 @@ Whatever takes minutes is resumable: to have been killed costs no more than the 
 """
 
 import functools
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -18,7 +17,8 @@ from convae_nb import data, metrics, models, noise, training
 from convae_nb._base.files import write_atomically, write_table
 from convae_nb.measures import baselines, comparison, denoisers
 from convae_nb.measures.levels import CONDITIONS
-from convae_nb.reference import around, claims, controls, names, networks, pictures, tables
+from convae_nb.reference import around, claims, controls, names, networks, photo, pictures, tables
+from convae_nb.reference.grids import at_end, combinations
 from convae_nb.reference.resumable import resumable_table, ship_table
 
 _TUNING_DIGITS = 300  # the first of the last 5,000 training digits, on which whatever is chosen is chosen
@@ -59,6 +59,7 @@ def everything(checkpoints: str | os.PathLike) -> None:
     pictures.measure_planted(checkpoints)
     pictures.measure_photographs(checkpoints)
     pictures.measure_colours(checkpoints)
+    photo.measure_photo_denoiser(checkpoints)
 
 
 def train_network(name: str, checkpoints: str | os.PathLike) -> None:
@@ -91,29 +92,20 @@ def tune_denoisers() -> None:
         for name, denoiser in denoisers.DENOISERS.items():
             grids = denoiser.grid | (denoisers.LAST_STEP if denoiser.grid else {})
             candidates, reached = [], []
-            for own in _combinations(denoiser.grid):
+            for own in combinations(denoiser.grid):
                 denoised = denoiser.function(noisy, (kind, level), **own)
-                for last in _combinations(denoisers.LAST_STEP) if denoiser.grid else [{}]:
+                for last in combinations(denoisers.LAST_STEP) if denoiser.grid else [{}]:
                     candidates.append(own | last)
                     reached.append(metrics.psnr(clean, denoiser.finish(denoised, (kind, level), **last)).mean())
             chosen = int(np.argmax(np.array(reached) > max(reached) - _EQUAL))
             tuned[name][kind][f"{level:g}"] = {
                 "parameters": candidates[chosen],
                 "PSNR": round(float(reached[chosen]), 3),
-                "at_end": [key for key, value in candidates[chosen].items() if value in _ends(grids[key])],
+                "at_end": at_end(candidates[chosen], grids),
             }
     with write_atomically(denoisers.TUNED) as file:
         file.write((json.dumps(tuned, indent=1, sort_keys=True) + "\n").encode())
     denoisers.tuned_parameters.cache_clear()
-
-
-def _combinations(grid):
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def _ends(values):
-    """Give the first and the last of a grid's values; of two ways to do it neither is an end."""
-    return (values[0], values[-1]) if len(values) > 2 else ()
 
 
 def measure_peak_rates(checkpoints: str | os.PathLike, decoders: Iterable[str] = tuple(models.DECODERS)) -> None:

@@ -338,3 +338,19 @@ def colours() -> pd.DataFrame:
         "original" is the patches themselves.
     """
     return pd.read_csv(FILES / "colours.csv")
+
+
+def photo_denoiser() -> pd.DataFrame:
+    """Tell how well the network ``photo_denoiser`` and filters denoise photographs that were held out.
+
+    Returns
+    -------
+    DataFrame
+        A row for each photograph, noise and method: "photograph", its name in scikit-image; "part", the "right half" of one whose left
+        half the network has learned from, or the "whole" of one that it has never seen; "sigma", the standard deviation of gaussian
+        noise, of 255 greys, before clipping; "method", the network or a filter; "PSNR" in dB and "SSIM", as `metrics.scores` gives them,
+        on the middle of the picture, at most 256x256 pixels. Filters are told the noise and have the "parameters" that are best for it
+        on the left halves, as JSON, where weight and h count in standard deviations; "at_end" lists those that lie at an end of what
+        was tried.
+    """
+    return pd.read_csv(FILES / "photo_denoiser.csv")
