@@ -29,7 +29,7 @@ notebooks: .venv/installed  ## execute the stored chapters again, in place
 reference: .venv/installed  ## train the reference runs, to be stored; killed, it goes on where it was
 	.venv/bin/python -m convae_nb reference
 
-bench: .venv/installed  ## measure speed beside other ways to compute the same: an hour and a quarter, on a machine at rest
+bench: .venv/installed  ## measure speed beside other ways to compute the same: an hour and a half, on a machine at rest
 	.venv/bin/python benchmarks/bench.py
 
 images: .venv/installed-dev  ## draw the pictures of README and chapters

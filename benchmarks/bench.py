@@ -1,4 +1,4 @@
-"""Measure the project's speed beside other ways to compute the same: ``make bench``, about an hour and a quarter on two quiet cores.
+"""Measure the project's speed beside other ways to compute the same: ``make bench``, about an hour and a half on two quiet cores.
 
 ``python benchmarks/bench.py throughput`` measures a part alone. Each section is stored as soon as it is measured, beside those that
 are there already. The peers of a section are in memory together, some 9 GB.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dead_maps
 import explorer
+import large_picture
 import numpy as np
 import ratios
 import report
@@ -21,7 +22,7 @@ import scale
 import sweeps
 import torch_environment
 import waiting
-from protocol import TASKS, Worker
+from protocol import SKIPS, TASKS, Worker
 from ratios import cores, rate
 
 from convae_nb import models, reference, training
@@ -46,7 +47,7 @@ def throughput():
     if python and not torch_environment.can_compile():
         del peers["pytorch_compile"]
         notes.append("`pytorch_compile` is left out: it needs a C++ compiler and the headers of Python.")
-    for task, (filters, _) in TASKS.items():
+    for task, (filters, *_) in TASKS.items():
         with contextlib.ExitStack() as stack:
             weights = stack.enter_context(starting_weights(filters))
 
@@ -86,10 +87,34 @@ def _rounds(task, workers, start):
     return rounds
 
 
+def skips():
+    """Training steps of networks whose maps pass around the code, ours and Keras's `fit`, in turn."""
+    measured = {}
+    for task, (filters, _, joint) in SKIPS.items():
+        with contextlib.ExitStack() as stack:
+            weights = stack.enter_context(starting_weights(filters, joint))
+
+            def start(name, task=task, weights=weights, stack=stack):
+                script, *variant = PEERS[name]
+                return stack.enter_context(Worker(script, task, weights, *variant))
+
+            workers = {name: start(name) for name in ("ours", "fit")}
+            differences = ratios.disagreement(
+                {name: worker.ask("losses", {"steps": STEPS, "noise": 0.0}) for name, worker in workers.items()}
+            )
+            rounds = _rounds(f"skips, {task}", workers, start)
+        compared = ratios.over_peers(rounds, ())
+        measured |= {f"loss_difference_skips_{task}": (differences, "relative")}
+        measured |= {f"skips_{task}_{name}": ([rate(each[name]) for each in rounds], "images/s") for name in workers}
+        measured |= {f"cores_skips_{task}_{name}": ([cores(each[name]) for each in rounds], "cores") for name in workers}
+        measured |= {f"skips_{task}_{name.removeprefix('throughput_')}": repeats for name, repeats in compared.items()}
+    yield "skips", measured, []
+
+
 @contextlib.contextmanager
-def starting_weights(filters):
+def starting_weights(filters, skips="none"):
     """Give the path of a file of the weights that all peers start from, in the order of the model's: kernel, bias, kernel, bias …"""
-    weights = models.build_autoencoder(filters).get_weights()
+    weights = models.build_autoencoder(filters, skips=skips).get_weights()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights.npz")
         np.savez(path, **{f"{i:03d}": array for i, array in enumerate(weights)})
@@ -98,7 +123,7 @@ def starting_weights(filters):
 
 def time_to_quality():
     """Trainings by the recipes of the speed run and by the fast ones, and an epoch of the original's loop before each pair."""
-    for task, (filters, _) in TASKS.items():
+    for task, (filters, *_) in TASKS.items():
         recipes = {kind: f"{kind}_{task}" for kind in ratios.KINDS}
         if missing := [name for name in recipes.values() if name not in training.RECIPES]:
             yield f"time_to_quality_{task}", {}, [f"Left out: there is no recipe `{missing[0]}`."]
@@ -150,6 +175,7 @@ def checkpoints():
 
 PARTS = {
     "throughput": throughput,
+    "skips": skips,
     "time_to_quality": time_to_quality,
     "inference": inference,
     "checkpoints": checkpoints,
@@ -158,6 +184,7 @@ PARTS = {
     "waiting": lambda: [("waiting", waiting.measure(), [])],
     "scale": lambda: [("scale", scale.measure(), [])],
     "dead_maps": lambda: [("dead_maps", dead_maps.measure(), [])],
+    "large_picture": lambda: [("large_picture", large_picture.measure(), [])],
 }
 
 

@@ -27,13 +27,15 @@ MATRIX_SIDE = 2048  # of the products that training is compared with
 
 
 class Task(NamedTuple):
-    """A model's filters, and the standard deviation of the noise that it learns to remove."""
+    """A model's filters, the standard deviation of the noise that it learns to remove, and how maps pass around its code."""
 
     filters: tuple[int, ...]
     noise: float
+    skips: str = "none"
 
 
 TASKS = {"basic": Task((16, 8, 8), 0.0), "denoiser": Task((32, 32, 16), 0.5)}
+SKIPS = {"add": Task((32, 32, 16), 0.5, "add"), "concatenate": Task((32, 32, 16), 0.5, "concatenate")}
 
 
 def images():
@@ -113,23 +115,24 @@ def serve_trainer(make):
     ----------
     make : callable
         From filters, starting weights (in the order of `models.build_autoencoder`'s), noise and the command line's further words to
-        an object with the methods of `Trainer`.
+        an object with the methods of `Trainer`. It gets ``skips`` only where maps pass around the code.
     """
     name, path, *variant = sys.argv[1:]
     with np.load(path) as stored:
         weights = [stored[key] for key in sorted(stored)]
-    task = TASKS[name]
+    task = (TASKS | SKIPS)[name]
+    skips = {} if task.skips == "none" else {"skips": task.skips}
     trainer = None
 
     def run(limits):
         nonlocal trainer
-        trainer = trainer or make(task.filters, weights, task.noise, *variant)
+        trainer = trainer or make(task.filters, weights, task.noise, *variant, **skips)
         watch = Stopwatch(**limits)
         trainer.train(watch)
         return watch.reading
 
     def losses(argument):
-        return make(task.filters, weights, argument["noise"], *variant).losses(argument["steps"])
+        return make(task.filters, weights, argument["noise"], *variant, **skips).losses(argument["steps"])
 
     serve(run=run, losses=losses)
 

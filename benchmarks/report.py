@@ -43,6 +43,14 @@ SECTIONS = {
         "TensorFlow multiplies float32 matrices of 2048x2048 in the same rounds.",
         r"(throughput|cores)_denoiser_.*|loss_difference_denoiser|throughput_over_.*|fit_rounds_dropped|gemm_.*",
     ),
+    "skips": Section(
+        "Training throughput, maps that pass around the code",
+        "The same for two networks of the denoiser's filters whose encoder's maps join the decoder's of the same size: added to them, and "
+        "laid beside them, `concatenate`. `ours` is the loop of `convae_nb.training`; `fit` is Keras's `Model.fit` from arrays, the same "
+        "network as keras.io would write it. `over_fit` is the ratio of the two in the same round, without rounds in which `fit` used "
+        "fewer than 1.5 cores, `fit_rounds_dropped`.",
+        r"(cores_|loss_difference_)?skips_.*",
+    ),
     "time_to_quality_basic": Section(
         "Time to quality, basic model",
         "How long the original's recipe takes, over how long `speedrun_basic` takes, and under `_fast` over how long `fast_basic` takes. "
@@ -103,6 +111,13 @@ SECTIONS = {
         "but for pages of the file, which the system takes back when it needs them; `otherwise` is the same with the images in memory; and "
         "the speed as a share of that of the same images in memory, in turns, after the file has been read once.",
         r"scale_.*",
+    ),
+    "large_picture": Section(
+        "A large picture",
+        "What it takes to denoise a JPEG file of 4000x3000 pixels in colour by `models.denoise_files`, compilation, reading and writing "
+        "included, with an untrained network of the shape of `photo_denoiser`, which takes the colours one by one: the time of the call, "
+        "and the most memory that the process holds, TensorFlow's own included. Each repeat has a process of its own.",
+        r"large_picture_.*",
     ),
     "dead_maps": Section(
         "Dead maps of the code",

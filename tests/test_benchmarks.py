@@ -8,14 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data as photographs
 
 from convae_nb import data, metrics, models, noise, reference, training
 from convae_nb.reference import names
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # scripts beside the package, not part of it
-bench, protocol, ratios, report, scale, sweeps, torch_environment, waiting = map(
-    importlib.import_module, ("bench", "protocol", "ratios", "report", "scale", "sweeps", "torch_environment", "waiting")
+bench, large_picture, protocol, ratios, report, scale, sweeps, torch_environment, waiting = map(
+    importlib.import_module,
+    ("bench", "large_picture", "protocol", "ratios", "report", "scale", "sweeps", "torch_environment", "waiting"),
 )
 
 MACHINE = {"processor": "abacus", "cores": 2}
@@ -112,6 +115,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(bench.sweeps, "measure", lambda: swept)
     monkeypatch.setattr(bench.scale, "measure", lambda: scaled() | {"scale_disk_share": ([97.0, 98.0], "percent")})
     monkeypatch.setattr(bench.waiting, "measure", lambda: {"run_total": ([200.0], "seconds")})
+    monkeypatch.setattr(bench.large_picture, "measure", lambda: {"large_picture_memory_gb": ([1.1, 1.2], "GB")})
     return FakeWorker
 
 
@@ -174,6 +178,23 @@ def test_fit_on_one_core_is_started_anew_and_its_round_does_not_count(fake):
     assert measured["throughput_over_fit"] == ([1.5], "ratio")
     assert measured["fit_rounds_dropped"] == ([1], "of 2 rounds")
     assert "throughput_over_fit" not in ratios.over_peers(rounds[:1], bench.STOCK_PYTORCH)
+
+
+def test_networks_with_skips_are_measured_beside_fit_alone_in_turn(fake):
+    measured, notes = measure("skips")["skips"]
+    assert notes == []
+    agree = [(name, "losses", {"steps": 5, "noise": 0.0}) for name in ("tied", "fit.py")]
+    warm_up, in_turn = ([(name, "run", {"seconds": seconds}) for name in ("tied", "fit.py")] for seconds in (1, bench.SECONDS))
+    restart = [("fit.py", "stop", None), ("fit.py", "run", {"seconds": 1})]
+    first, second = agree + warm_up + in_turn + restart + (bench.ROUNDS - 1) * in_turn, agree + warm_up + bench.ROUNDS * in_turn
+    assert fake.asked == first + second
+    for joint, dropped in (("add", 1), ("concatenate", 0)):
+        assert measured[f"loss_difference_skips_{joint}"] == ([0.0], "relative")
+        assert measured[f"skips_{joint}_ours"] == ([300.0] * bench.ROUNDS, "images/s")
+        assert measured[f"skips_{joint}_fit"] == ([75.0] * dropped + [150.0] * (bench.ROUNDS - dropped), "images/s")
+        assert measured[f"skips_{joint}_over_fit"] == ([2.0] * (bench.ROUNDS - dropped), "ratio")
+        assert measured[f"skips_{joint}_fit_rounds_dropped"] == ([dropped], f"of {bench.ROUNDS} rounds")
+        assert measured[f"cores_skips_{joint}_ours"] == ([2.0] * bench.ROUNDS, "cores")
 
 
 def test_ratios_are_taken_within_each_round(fake):
@@ -429,11 +450,13 @@ def test_a_worker_that_fails_says_why(script):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", protocol.TASKS)
+@pytest.mark.parametrize("task", protocol.TASKS | protocol.SKIPS)
 def test_tensorflows_peers_agree_with_ours_and_train_by_the_batch(task):
     losses = {}
-    with bench.starting_weights(protocol.TASKS[task].filters) as weights:
-        for name, (script, *variant) in bench.PEERS.items():
+    filters, _, skips = (protocol.TASKS | protocol.SKIPS)[task]
+    with bench.starting_weights(filters, skips) as weights:
+        for name in bench.PEERS if skips == "none" else ("ours", "fit"):
+            script, *variant = bench.PEERS[name]
             with protocol.Worker(script, task, weights, *variant) as worker:
                 losses[name] = worker.ask("losses", {"steps": bench.STEPS, "noise": 0.0})
                 trained = worker.ask("run", {"count": 3 * protocol.BATCH})
@@ -515,6 +538,27 @@ def test_scale_is_measured_in_processes_of_their_own(tmp_path):
     assert (tmp_path / "scale.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
+def test_a_large_picture_is_denoised_in_processes_of_their_own():
+    measured = large_picture.measure((80, 60), rounds=2)
+    assert {report.section_of(name) for name in measured} == {"large_picture"}
+    (seconds, unit), (memory, of_memory) = measured["large_picture_seconds"], measured.get("large_picture_memory_gb", ([0.5] * 2, "GB"))
+    assert (unit, of_memory, len(seconds), len(memory)) == ("seconds", "GB", 2, 2)
+    assert all(0.01 < each < 60 for each in seconds)
+    assert all(0.2 < each < 3 for each in memory), "in GB: TensorFlow alone takes some tenths"
+
+
+def test_the_large_picture_is_a_photograph_of_its_size(tmp_path):
+    large_picture.write(tmp_path / "picture.jpg", (80, 60))
+    with Image.open(tmp_path / "picture.jpg") as picture:
+        assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (80, 60))
+        values = np.asarray(picture, dtype="float32")
+    enlarged = np.asarray(Image.fromarray(photographs.coffee()).resize((80, 60)), dtype="float32")
+    assert 5 < np.std(values - enlarged) < 20, "noise of 15, of which JPEG takes some"
+    assert np.mean(values - enlarged) == pytest.approx(0, abs=3)
+    assert large_picture.SIZE[0] * large_picture.SIZE[1] == 12_000_000
+
+
 @pytest.mark.parametrize(("side", "channels", "shape"), [(28, 1, (60, 28, 28)), (64, 3, (60, 64, 64, 3))])
 def test_images_that_are_scaled_are_digits_shifted_and_enlarged(tmp_path, side, channels, shape):
     scale.write(tmp_path / "images.npz", 60, side, channels)
@@ -542,6 +586,14 @@ def test_the_page_on_scale_says_what_follows_from_the_stored_results():
     said = report.scaled({name: result["median"] for name, result in results.items() if name.startswith("scale_")})
     assert " ".join("\n".join(said).split()) in " ".join(page.split())
     assert f"{results['scale_disk_share']['median']:.0f} %" in page
+
+
+def test_the_page_on_denoising_says_no_less_memory_than_was_measured():
+    page = " ".join((BENCHMARKS.parent / "book" / "howto" / "denoise.md").read_text("utf-8").split())
+    width, height, said = re.search(r"(\d+)x(\d+) pixels takes less than ([\d.]+) GB", page).groups()
+    assert (int(width), int(height)) == large_picture.SIZE
+    if measured := report.read()[0].get("large_picture_memory_gb"):
+        assert measured["high"] < float(said)
 
 
 def test_the_page_on_sweeps_says_what_follows_from_the_stored_results():

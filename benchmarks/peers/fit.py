@@ -5,21 +5,26 @@ import numpy as np
 import protocol
 from keras import layers
 
+JOINTS = {"add": layers.Add, "concatenate": layers.Concatenate}
 
-def build(filters, noise):
+
+def build(filters, noise, skips):
     images = keras.Input((28, 28, 1))
-    maps = images
+    maps, around = images, []
     if noise:
         maps = layers.GaussianNoise(noise)(maps)
         maps = keras.ops.clip(maps, 0.0, 1.0)
     for depth in filters:
         maps = layers.Conv2D(depth, 3, activation="relu", padding="same")(maps)
+        around.append(maps)
         maps = layers.MaxPooling2D(2, padding="same")(maps)
     for depth, size in zip(reversed(filters), protocol.SIZES, strict=True):
         maps = layers.UpSampling2D(2)(maps)
         if maps.shape[1] > size:
             maps = layers.Cropping2D(((0, 1), (0, 1)))(maps)
         maps = layers.Conv2D(depth, 3, activation="relu", padding="same")(maps)
+        if skips:
+            maps = JOINTS[skips]()([maps, around.pop()])
     logits = layers.Conv2D(1, 3, padding="same")(maps)
     model = keras.Model(images, logits)
     model.compile(
@@ -41,9 +46,9 @@ class Stop(keras.callbacks.Callback):
 
 
 class Trainer:
-    def __init__(self, filters, weights, noise):
+    def __init__(self, filters, weights, noise, skips=None):
         self.images = protocol.images()
-        self.model = build(filters, noise)
+        self.model = build(filters, noise, skips)
         self.model.set_weights(weights)
 
     def train(self, watch):

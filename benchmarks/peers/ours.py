@@ -18,9 +18,9 @@ def plain(maps, filters, kernel_size, target_size, **options):
 
 
 class Trainer:
-    def __init__(self, filters, weights, noise, variant):
+    def __init__(self, filters, weights, noise, variant, skips="none"):
         decoder = {"tied": "nearest", "plain": "plain"}[variant]
-        model = models.build_autoencoder(filters, decoder)
+        model = models.build_autoencoder(filters, decoder, skips=skips)
         model.set_weights(weights)
         images = data.load().x_train[..., None]
         steps = len(images) // protocol.BATCH
