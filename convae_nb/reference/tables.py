@@ -156,7 +156,8 @@ def skip_seconds() -> pd.DataFrame:
     -------
     DataFrame
         A row a training: "network", "round", and "seconds", for the steps of an epoch of 60,000 digits in batches of 50, compilation left
-        out. The networks took turns in every round, on two cores of one machine that did nothing else.
+        out. The networks took turns in every round, on two cores of one machine; take the median, since what else a machine does makes
+        single ones far too long.
     """
     return pd.read_csv(FILES / "skip_seconds.csv")
 
