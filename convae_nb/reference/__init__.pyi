@@ -31,7 +31,6 @@ from .tables import probes as probes
 from .tables import recipe_for as recipe_for
 from .tables import shifts as shifts
 from .tables import skip_seconds as skip_seconds
-from .tables import skip_sizes as skip_sizes
 from .tables import skips as skips
 from .tables import spectra as spectra
 from .tables import targets as targets

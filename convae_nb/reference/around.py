@@ -15,7 +15,7 @@ from convae_nb._base.tensorflow import keras
 from convae_nb.measures import denoisers
 from convae_nb.measures.levels import LEVELS
 from convae_nb.reference import controls, names, networks, tables
-from convae_nb.reference.resumable import resumable_table, ship_table
+from convae_nb.reference.resumable import ship_table
 
 _SEEDS = (0, 1)
 #: Every level of gaussian noise, and the ends of what chapter 4 has of each other kind.
@@ -24,15 +24,8 @@ _ROUNDS = 3
 _HALF_WIDTH = 1.96  # standard errors on each side of a 95 % interval
 _NOISE_SEEDS = {"x_train": 2**31 + 2, "another": 2**31 + 3, "x_test": 0}  # recipes and chapters take seeds below 2**31
 _BLIND_SPOTS = 0.1
-#: Networks of about the same number of weights, by what passes around the code.
-_SIZES: dict[str, dict[str, Any]] = {
-    "bottleneck": {"filters": [32, 32, 16]},
-    "added": {"filters": [32, 32, 16], "skips": "add"},
-    "side by side": {"filters": [32, 32, 16], "skips": "concatenate"},
-    "bottleneck, larger": {"filters": [39, 39, 19]},
-    "side by side, smaller": {"filters": [26, 26, 14], "skips": "concatenate"},
-}
-_SIZE_LEVELS = (0.25,)
+#: What passes around the code of the networks whose seconds are taken, and how.
+_TIMED = {"bottleneck": "none", "added": "add", "side by side": "concatenate"}
 _BLOTCH = 1.0  # pixels: the sigma of the filter that makes blotches of gaussian noise
 _CLIPPED = ("gaussian", "blotches")  # whose mean noisy value is that of gaussian noise of the level, clipped
 _LENGTHS: dict[str, dict[str, Any]] = {"digits": {"epochs": 1}, "photographs": {"epochs": 6}}
@@ -100,33 +93,12 @@ def without_code(model: keras.Model) -> keras.Model:
     return keras.Model(images, model.get_layer("decoder")([keras.ops.zeros_like(code), *around]))
 
 
-def measure_skip_sizes(checkpoints: str | os.PathLike) -> None:
-    """Train networks with and without skips of as many weights, and write `reference.skip_sizes` into the package; takes half an hour.
-
-    Parameters
-    ----------
-    checkpoints : str or Path
-        The folder that keeps each row once it is measured.
-    """
-    digits = data.load()
-    clean = data.as_images(digits.x_test)
-
-    def measure(network, level, seed):
-        model = _trained(_SIZES[network], digits, _recipe("gaussian", level, epochs=1, seed=seed))
-        reached = metrics.psnr(clean, models.reconstruct(model, noise.corrupt(clean, "gaussian", level)))
-        return [{"weights": model.count_params(), "PSNR": round(float(reached.mean()), 4)}]
-
-    points = [{"network": network, "level": level, "seed": seed} for seed in _SEEDS for level in _SIZE_LEVELS for network in _SIZES]
-    table = resumable_table("skip_sizes", _SIZES, points, measure, checkpoints)
-    write_table(table, tables.FILES / "skip_sizes.csv")
-
-
 def measure_skip_seconds() -> None:
     """Time the steps of networks with and without skips, in turns, and write `reference.skip_seconds` into the package."""
     rows = []
     for number in range(_ROUNDS):
-        for network, arguments in _SIZES.items():
-            seconds = controls.epoch_seconds(models.build_autoencoder(**arguments), training.RECIPES["fast_denoiser"])
+        for network, skips in _TIMED.items():
+            seconds = controls.epoch_seconds(models.build_autoencoder((32, 32, 16), skips=skips), training.RECIPES["fast_denoiser"])
             rows.append({"network": network, "round": number, "seconds": round(seconds, 3)})
     write_table(pd.DataFrame(rows), tables.FILES / "skip_seconds.csv")
 

@@ -53,7 +53,6 @@ def everything(checkpoints: str | os.PathLike) -> None:
     claims.measure_along(checkpoints)
     claims.measure_spectra(checkpoints)
     around.measure_skips(checkpoints)
-    around.measure_skip_sizes(checkpoints)
     around.measure_skip_seconds()
     around.measure_targets(checkpoints)
     pictures.measure_planted(checkpoints)

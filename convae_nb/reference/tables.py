@@ -137,27 +137,15 @@ def skips() -> pd.DataFrame:
     return pd.read_csv(FILES / "skips.csv")
 
 
-def skip_sizes() -> pd.DataFrame:
-    """Tell what passing maps bring, and what more weights do.
-
-    Returns
-    -------
-    DataFrame
-        A row a training, of one epoch on gaussian noise: "network", what passes and how; "level" and "seed"; "weights", their number;
-        "PSNR" in dB on the 10,000 test digits.
-    """
-    return pd.read_csv(FILES / "skip_sizes.csv")
-
-
 def skip_seconds() -> pd.DataFrame:
-    """Tell how long the networks of `skip_sizes` take.
+    """Tell how long a network takes whose maps pass around the code.
 
     Returns
     -------
     DataFrame
-        A row a training: "network", "round", and "seconds", for the steps of an epoch of 60,000 digits in batches of 50, compilation left
-        out. The networks took turns in every round, on two cores of one machine; take the median, since what else a machine does makes
-        single ones far too long.
+        A row a training of the denoiser: "network", what passes and how; "round"; and "seconds", for the steps of an epoch of 60,000
+        digits in batches of 50, compilation left out. The networks took turns in every round, on two cores of one machine; take the
+        median, since what else a machine does makes single ones far too long.
     """
     return pd.read_csv(FILES / "skip_seconds.csv")
 
