@@ -18,7 +18,7 @@ test: .venv/installed-dev  ## lint the code, run the quick tests, compare the st
 	.venv/bin/python -m ruff format --check
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m mypy
-	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks tests convae_nb
+	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks tests convae_nb
 
 test-all:  ## the same for all notebooks, and the slow tests
 	@$(MAKE) test MARKED=
