@@ -16,7 +16,6 @@ from convae_nb.measures import denoisers
 from convae_nb.reference import networks, photo, tables
 
 PAGE = Path(__file__).parents[1] / "book/howto/denoise.md"
-measured = pytest.mark.skipif(not (tables.FILES / "photo_denoiser.csv").exists(), reason="it has not been measured yet")
 
 
 @pytest.fixture
@@ -156,7 +155,6 @@ def test_no_noise_to_tune_on_is_that_of_a_test():
     assert not set(range(photo._SEED, photo._SEED + count)) & set(range(photo._TUNING_SEED, photo._TUNING_SEED + len(photographs.NAMES)))
 
 
-@measured
 def test_the_shipped_table_holds_every_photograph_noise_and_method():
     table = reference.photo_denoiser()
     places = [*((name, "right half") for name in photographs.NAMES), *((name, "whole") for name in photo._UNKNOWN)]
@@ -173,7 +171,6 @@ def test_the_shipped_table_holds_every_photograph_noise_and_method():
         assert json.loads(row.at_end) == ends
 
 
-@measured
 def test_the_noisy_pictures_of_the_shipped_table_have_the_psnr_of_their_noise():
     noisy = reference.photo_denoiser().query("method == 'noisy picture'")
     unclipped = -20 * np.log10(noisy["sigma"] / 255)
@@ -182,7 +179,6 @@ def test_the_noisy_pictures_of_the_shipped_table_have_the_psnr_of_their_noise():
     assert moderate["PSNR"].item() == pytest.approx(20 * np.log10(255 / 15), abs=0.05)
 
 
-@measured
 @pytest.mark.parametrize("method", ["total variation", "photo_denoiser"])
 def test_the_shipped_table_is_measured_again_on_a_photograph(method):
     stored = reference.photo_denoiser().set_index(["photograph", "sigma", "method"]).sort_index().loc[("coins", 25, method)]
@@ -227,7 +223,6 @@ def test_the_pages_rows_are_means_and_differences():
     ]
 
 
-@measured
 def test_the_page_says_what_was_measured():
     table = reference.photo_denoiser()
     section = PAGE.read_text(encoding="utf-8").split("\n## How good is it\n")[1].split("\n## ")[0]

@@ -60,7 +60,8 @@ def measure_skips(checkpoints: str | os.PathLike) -> None:
             yield "ridge", denoisers.DENOISERS["ridge regression"](noisy, kind=kind, level=level)
 
     def measure(kind, level):
-        model = _trained({"filters": [32, 32, 16], "skips": "add"}, digits, _recipe(kind, level, epochs=2, seed=0))
+        recipe = training.recipe("fast_denoiser", epochs=2, noise_kind=kind, noise_level=level)
+        model = _trained({"filters": [32, 32, 16], "skips": "add"}, digits, recipe)
         noisy = noise.corrupt(clean, kind, level)
         reached = metrics.psnr(clean, models.reconstruct(model, noisy))
         row = {"PSNR": reached.mean(), "without code": metrics.psnr(clean, models.reconstruct(without_code(model), noisy)).mean()}
@@ -163,12 +164,8 @@ def _blotch_scale(size):
     return float(np.sqrt(np.square(ndimage.gaussian_filter(point, _BLOTCH, mode="wrap")).sum()))
 
 
-def _recipe(kind, level, **changes):
-    return training.recipe("fast_denoiser", noise_kind=kind, noise_level=level, **changes)
-
-
 def _trained(arguments: dict, dataset: data.Dataset, recipe: training.Recipe, **options) -> keras.Model:
-    keras.backend.clear_session()  # hundreds of trainings in one process would keep all of their graphs
+    keras.backend.clear_session()  # dozens of trainings in one process would keep all of their graphs
     gc.collect()
     model = models.build_autoencoder(**arguments, seed=recipe.seed)
     training.train(model, dataset, recipe, progress=False, **options)
