@@ -12,7 +12,7 @@ lab: .venv/installed  ## open JupyterLab in notebooks/
 app: .venv/installed  ## serve the noise explorer as a page of its own, to this machine alone
 	.venv/bin/python -m voila notebooks/noise_explorer.ipynb --Voila.ip=127.0.0.1
 
-MARKED = -m "not slow"
+MARKED = -m "not slow and not long"
 test: .venv/installed-dev  ## lint the code, run the quick tests, compare the stored chapters with fresh outputs
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check
@@ -20,8 +20,11 @@ test: .venv/installed-dev  ## lint the code, run the quick tests, compare the st
 	.venv/bin/python -m mypy
 	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(MARKED) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks tests convae_nb
 
-test-all:  ## the same for all notebooks, and the slow tests
-	@$(MAKE) test MARKED=
+test-all:  ## the same with the slow tests and the shorter ones of solutions and side notebooks
+	@$(MAKE) test MARKED='-m "not long"'
+
+test-long: .venv/installed-dev  ## compare the solutions and side notebooks that train for minutes
+	@$(MAKE) test MARKED='-m long'
 
 notebooks: .venv/installed  ## execute the stored chapters again, in place
 	.venv/bin/python -m convae_nb store
@@ -44,7 +47,7 @@ pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: m
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-.PHONY: help run lab app test test-all notebooks reference bench images book pins
+.PHONY: help run lab app test test-all test-long notebooks reference bench images book pins
 
 .venv/installed: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	.venv/bin/python -m pip install -r requirements.txt

@@ -6,14 +6,15 @@ from pathlib import Path
 import browser
 import nbformat
 import pytest
+from executed import LONG
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Solutions and the notebooks beside the chapters take as long as the chapters: `make test` executes these, `make test-all` all."""
+    """Of the notebooks `make test` executes the chapters alone, and `make test-all` those beside them that do not train for long."""
     for item in items:
         if item.path.suffix == ".ipynb" and (item.path.parent.name == "solutions" or not item.path.name[0].isdigit()):
-            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.long if f"{item.path.parent.name}/{item.path.stem}" in LONG else pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")

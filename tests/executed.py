@@ -6,6 +6,18 @@ import nbformat
 
 from convae_nb import runs
 
+# The notebooks beside the chapters that train for minutes: `make test-long` compares them.
+LONG = {
+    "solutions/03_training",
+    "solutions/04_denoising",
+    "solutions/05_checkerboard",
+    "solutions/06_code",
+    "solutions/07_around_the_code",
+    "notebooks/checkerboard_claims",
+    "notebooks/from_denoiser_to_generator",
+    "notebooks/your_own_images",
+}
+
 
 def executed_run(folder, name, parameters, results, chapter="notebooks/01_a.ipynb", error=None, versions=None, text=None):
     """Write the record of a run."""

@@ -146,10 +146,12 @@ def test_training_works_outside_the_main_thread(dataset, uninterrupted):
 
 
 def test_a_finished_folder_gives_weights_and_history_at_once(dataset, uninterrupted, tmp_path):
-    run(dataset, tmp_path)
-    started = time.perf_counter()
-    model, result = run(dataset, tmp_path)
-    assert time.perf_counter() - started < 1.5
+    times = [time.perf_counter()]
+    for _ in range(2):
+        model, result = run(dataset, tmp_path)
+        times.append(time.perf_counter())
+    trained, found = np.diff(times)
+    assert found < trained / 2, "it compiles nothing"
     assert result.resumed_from == (2, 0)
     assert same(model, uninterrupted[0])
     assert result.history == uninterrupted[1].history

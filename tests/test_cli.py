@@ -54,16 +54,19 @@ def test_what_cannot_run_is_refused_in_one_line_with_exit_code_2(write, capfd, m
     assert not list(Path(".").rglob("build"))
 
 
-def test_a_refusal_takes_less_than_a_second(write):
+def test_a_refusal_takes_a_fraction_of_what_tensorflow_takes_to_start(write):
     write("01_small.ipynb", "seed: int = 0  # seed")
 
-    def seconds():
+    def seconds(*arguments, code):
         started = time.perf_counter()
-        command = [sys.executable, "-m", "convae_nb", "run", "1", "-p", "seed=-1"]
-        assert subprocess.run(command, capture_output=True).returncode == 2
+        assert subprocess.run([sys.executable, *arguments], capture_output=True).returncode == code
         return time.perf_counter() - started
 
-    assert min(seconds() for _ in range(3)) < 1  # the best of three: other tests keep the machine busy
+    # Each at its best of three, in turn: other tests keep the machine busy.
+    refused = ["-m", "convae_nb", "run", "1", "-p", "seed=-1"]
+    pairs = [(seconds(*refused, code=2), seconds("-c", "import tensorflow", code=0)) for _ in range(3)]
+    refusal, start = map(min, zip(*pairs, strict=True))
+    assert refusal < start / 3
 
 
 def test_the_command_line_runs_all_chapters_in_order_and_shows_what_they_measured(write, capsys):

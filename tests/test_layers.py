@@ -87,8 +87,8 @@ def test_subpixel_conv_starts_as_the_nearest_resize_of_the_convolution_that_its_
         for kind, options in [(layers.SubpixelConv2D, {}), (keras.layers.Conv2D, {"padding": "same"})]
     )
     outputs = layer(inputs).numpy()
-    for phase in np.ndindex(2, 2):
-        np.testing.assert_array_equal(outputs[:, phase[0] :: 2, phase[1] :: 2], outputs[:, ::2, ::2])
+    for phase in np.ndindex(2, 2):  # some processors sum the maps of one phase in another order than those of the next
+        np.testing.assert_allclose(outputs[:, phase[0] :: 2, phase[1] :: 2], outputs[:, ::2, ::2], rtol=0, atol=2e-6)
     expected = keras.layers.UpSampling2D(2)(convolution(inputs))
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
@@ -182,8 +182,9 @@ def test_in_bfloat16_the_products_to_a_single_map_are_summed_in_float32():
     rounded.set_weights(exact.get_weights())
     outputs = rounded(inputs)
     assert outputs.dtype == tf.bfloat16
-    # Rounded to 8 bits once a product, and once at the end: sums in bfloat16 are off by 0.009.
-    assert np.std(tf.cast(outputs, tf.float32) - expected) / np.std(expected) < 0.004
+    # Rounded to 8 bits once a product, and once at the end, by some processors in another order: 0.003 to 0.0045. Sums in bfloat16
+    # are off by 0.009.
+    assert np.std(tf.cast(outputs, tf.float32) - expected) / np.std(expected) < 0.006
 
 
 def test_a_convolution_to_a_single_map_is_configured_as_kerass_own():

@@ -234,11 +234,13 @@ def test_the_readme_gives_every_command_that_make_types_and_contributing_those_o
     assert f"```sh\n{powershell}```" in readme
 
 
-def test_all_tests_are_the_tests_without_the_choice_of_quick_ones(checkout):
+def test_all_tests_are_the_tests_with_another_choice(checkout):
     def pytest_line(target):
         return next(line for line in checkout.make("-n", target).stdout.splitlines() if "-m pytest" in line)
 
-    assert pytest_line("test-all").split() == pytest_line("test").replace('-m "not slow"', "").split()
+    quick = '-m "not slow and not long"'
+    assert pytest_line("test-all") == pytest_line("test").replace(quick, '-m "not long"')
+    assert pytest_line("test-long") == pytest_line("test").replace(quick, "-m long")
 
 
 def test_ci_runs_all_tests():

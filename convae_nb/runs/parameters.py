@@ -70,6 +70,9 @@ class Parameters(pydantic.BaseModel):
     retrain: bool = Field(False, description="whether to train the long reference runs again instead of loading them")
     keep: bool = Field(False, description="whether a run has the network that it trained in a file beside its notebook")
 
+    samples: int = Field(500, ge=50, le=5000, description="digits that each network draws with each of three seeds, 50 to 5000")
+    rounds: int = Field(25, ge=2, le=1000, description="how often a digit is denoised, 2 to 1000")
+
     def __init__(self, **values: Any):
         for name in values:
             _refuse_unknown(name, TYPES)
