@@ -44,10 +44,10 @@ templates_path = [str(HERE / "_templates")]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
+html_css_files = ["book.css", "live.css"]
 html_favicon = "_static/favicon.svg"
 html_domain_indices = False  # one package needs no index of modules
-html_js_files = [("book.js", {"defer": "defer"})]
+html_js_files = [(name, {"defer": "defer"}) for name in ("book.js", "convae.js")]
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "convae"},
@@ -90,6 +90,7 @@ autosummary_context = {"offered": {f"convae_nb.{word}": {name: _kind(name) for n
 def setup(app):
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
+    app.connect("doctree-resolved", _take_handlers_out)
     app.connect("object-description-transform", _hide_value)
     app.connect("autodoc-skip-member", _skip_field)
     app.connect("autodoc-process-signature", _hide_signature)
@@ -119,6 +120,13 @@ def _relink(app, name, source):
         return f"]({path}{fragment})"
 
     source[0] = re.sub(r"\]\((?P<path>(?:[\w./-]+\.[a-z]+)?)(?P<fragment>(?:#[^)\s]+)?)\)", relinked, source[0])
+
+
+def _take_handlers_out(app, doctree, name):
+    """Leave what a figure's slider does to the page's script: a strict Content-Security-Policy allows no handlers in the markup."""
+    for node in doctree.findall(nodes.raw):
+        if "convae-frames" in node.astext():
+            node.children = [nodes.Text(re.sub(r' oninput="[^"]*"', "", node.astext()))]
 
 
 def _list_what_it_holds(app, what, name, obj, options, lines):

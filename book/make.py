@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sphinx.cmd import build
 
+from convae_nb import live
+
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
 BESIDE = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "images/*.png", "notebooks/images/*.png", "benchmarks/RESULTS.md"]
@@ -24,6 +26,7 @@ def gather(pages):
 output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/book"
 if (output / ".buildinfo").exists():  # an earlier book, maybe with pages that are no more
     shutil.rmtree(output)
+live.write(output / "_static")
 with tempfile.TemporaryDirectory(prefix="convae-book-") as pages:
     gather(Path(pages))
     options = ["--fail-on-warning", "--keep-going", "--quiet", "-c", BOOK, "-d", Path(pages, ".doctrees")]

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from convae_nb import baselines, data, metrics, models, noise, plots, reference
 from convae_nb._base.tensorflow import keras
 from convae_nb.explorer import drawing
+from convae_nb.explorer.pad import drawing_pad
 
 _MOST = 10  # digits shown at once
 _SHIPPED_SHAPE = (28, 28, 1)  # of the images that the shipped networks take
@@ -28,7 +29,7 @@ _PAUSE = 0.005  # seconds from a change to its picture; drawing between the mess
 _QUIET = 0.05  # seconds without a further change before a baseline, which may be slow, is asked
 _WIDEST, _LARGEST = 840, 4  # screen pixels of a row, ten digits three times as large as they are; and how often at most
 _LEVELS = 21  # points of a curve
-_NONE, _YOURS, _BY_INDEX = "none", "yours", "by index"
+_NONE, _YOURS, _BY_INDEX, _DRAWN = "none", "yours", "by index", "your own drawing"
 _TITLES = {"clean": "clean", "noisy": "noisy", "network": "network", "baseline": "baseline", "error": "network minus clean"}
 _STYLE = """<style>
 .convae-explorer, .convae-explorer .widget-box { overflow: visible; }
@@ -71,8 +72,8 @@ class NoiseExplorer(widgets.VBox):
 
     Attributes
     ----------
-    digits, index : Dropdown, Text
-        Which digits: one of each class, the first ten of one class, or those at the places that `index` lists.
+    digits, index, pad : Dropdown, Text, DrawingPad
+        Which digits: one of each class, the first ten of one class, those at the places that `index` lists, or what is drawn on `pad`.
     kind, level, seed : Dropdown, FloatSlider, BoundedIntText
         The noise, as for `noise.corrupt`. A new kind gives the level its own range; the level keeps its place in it.
     model, baseline : Dropdown
@@ -124,7 +125,8 @@ class NoiseExplorer(widgets.VBox):
         def make(control, *arguments, **options):
             return control(*arguments, style={"description_width": "initial"}, layout={"width": "auto"}, **options)
 
-        self.digits = make(widgets.Dropdown, options=[*self._sets, _BY_INDEX], description="digits")
+        drawn = [_DRAWN] if self._takes_digits() else []
+        self.digits = make(widgets.Dropdown, options=[*self._sets, _BY_INDEX, *drawn], description="digits")
         self.index = make(widgets.Text, "0", description="indices", continuous_update=False)
         self.kind = make(widgets.Dropdown, options=list(noise.KINDS), description="noise")
         self.level = make(widgets.FloatSlider, 0.25, min=0, max=1)
@@ -134,10 +136,11 @@ class NoiseExplorer(widgets.VBox):
         self._next = widgets.Button(description="new noise", tooltip="the same kind and level, with the next seed")
         first = _YOURS if self._given is not None else model if "/" in model else f"{model}/0"
         shipped = [name for name in reference.NAMES if name.split("/")[0].endswith("denoiser") and not name.startswith("photo")]
-        if data.as_images(self._images[:1]).shape[1:] != _SHIPPED_SHAPE:
+        if not self._takes_digits():
             shipped = []
         self.model = make(widgets.Dropdown, options=list(dict.fromkeys([first, *shipped])), description="network")
         self.baseline = make(widgets.Dropdown, options=[_NONE, *baselines.suited_to(self._images)], description="baseline")
+        self.pad = drawing_pad()
         self._meaning = widgets.HTML()
         self._follow_kind()
 
@@ -145,7 +148,7 @@ class NoiseExplorer(widgets.VBox):
         def row(*parts):
             return widgets.Box(parts, layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 12px"})
 
-        self.index.layout.display = "none"
+        self.index.layout.display = self.pad.layout.display = "none"
         pictures = {name: widgets.Box([picture], layout={"flex": "1 1 280px"}) for name, picture in self.rows.items()}
         self._lines = {name: row(self.notes[name], pictures[name]) for name in _TITLES}
         self._lines["baseline"].layout.display = "none"
@@ -154,6 +157,7 @@ class NoiseExplorer(widgets.VBox):
             row(self.digits, self.index, self.model, self.baseline),
             row(self.kind, self._slider, self.seed, self._next),
             self._meaning,
+            self.pad,
             self.alert,
             *self._lines.values(),
             self.curve,
@@ -167,6 +171,7 @@ class NoiseExplorer(widgets.VBox):
         self._next.on_click(lambda _: setattr(self.seed, "value", self.seed.value + 1))
         for control in (self.digits, self.index, self.kind, self.level, self.seed, self.model, self.baseline):
             control.observe(self._changed, "value")
+        self.pad.observe(self._changed, "pixels")
 
     def _follow_kind(self, _=None):
         meaning, unit, low, high, _ = noise.KINDS[self.kind.value]
@@ -182,6 +187,7 @@ class NoiseExplorer(widgets.VBox):
 
     def _show_index(self, _=None):
         self.index.layout.display = None if self.digits.value == _BY_INDEX else "none"
+        self.pad.layout.display = None if self.digits.value == _DRAWN else "none"
 
     def _show_baseline(self, _=None):
         self._lines["baseline"].layout.display = "none" if self.baseline.value == _NONE else None
@@ -222,12 +228,11 @@ class NoiseExplorer(widgets.VBox):
 
     def _draw(self):
         kind, level, seed, model = self.kind.value, self.level.value, self.seed.value, self.model.value
-        places = self._places()
-        clean = data.as_images(self._images[places])
+        clean = self._chosen()
         noisy = noise.corrupt(clean, kind, level, seed)
         network = models.reconstruct(self._network(model), noisy)
         quality = {"noisy": _quality(clean, noisy), "network": _quality(clean, network)}
-        curve = drawing.curve(*self._curves(tuple(places), kind, seed, model), level, quality, self.level.description)
+        curve = drawing.curve(*self._curves(clean.tobytes(), clean.shape, kind, seed, model), level, quality, self.level.description)
 
         # What can fail is done: the page shows one state, the old one or the new one.
         self._shown = {"clean": clean, "noisy": noisy, "network": network, "error": network - clean}
@@ -267,23 +272,30 @@ class NoiseExplorer(widgets.VBox):
         self._size.max_width = f"{max(1, min(_WIDEST // side, _LARGEST)) * side}px"
         self._size.width = f"max(min(100%, {2 * side}px), round(down, 100%, {side}px))"
 
-    def _places(self):
-        """The places of the chosen images among all."""
+    def _takes_digits(self):
+        return data.as_images(self._images[:1]).shape[1:] == _SHIPPED_SHAPE
+
+    def _chosen(self):
+        """The chosen images."""
+        if self.digits.value == _DRAWN:
+            if not self.pad.image.any():
+                raise ValueError("nothing is drawn yet: draw a digit on the pad")
+            return data.as_images(self.pad.image[None])
         if self.digits.value != _BY_INDEX:
-            return self._sets[self.digits.value]
+            return data.as_images(self._images[self._sets[self.digits.value]])
         places = [int(word) if word.isdecimal() else -1 for word in re.findall(r"[^\s,]+", self.index.value)]
         last = len(self._images) - 1
         if not 1 <= len(places) <= _MOST or min(places) < 0 or max(places) > last:
             raise ValueError(f"indices must be 1 to {_MOST} whole numbers from 0 to {last}, with commas between, got {self.index.value!r}")
-        return places
+        return data.as_images(self._images[places])
 
     def _network(self, name):
         return self._given if name == _YOURS else _load(name)
 
-    def _measure_curves(self, places, kind, seed, model):
+    def _measure_curves(self, pixels, shape, kind, seed, model):
         """The levels of a kind, from end to end, and at each the PSNR of the noisy pictures and of the network's."""
         levels = np.linspace(noise.KINDS[kind].low, noise.KINDS[kind].high, _LEVELS)
-        clean = data.as_images(self._images[list(places)])
+        clean = np.frombuffer(pixels, dtype="float32").reshape(shape)
         noisy = np.concatenate([noise.corrupt(clean, kind, level, seed) for level in levels])
         network = models.reconstruct(self._network(model), noisy)
         alike = np.concatenate([clean] * _LEVELS)

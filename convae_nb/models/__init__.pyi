@@ -1,3 +1,4 @@
+from .autoencoder import arguments_of as arguments_of
 from .autoencoder import as_denoiser as as_denoiser
 from .autoencoder import build_autoencoder as build_autoencoder
 from .autoencoder import encode as encode

@@ -10,9 +10,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-# Where a script may run, a moved slider shows its frame; elsewhere the first frame stands still. JupyterLab would take the arrow keys
+# What an input does when it is moved, as `this`. Where a script may run, a moved slider shows its frame; elsewhere the first frame
+# stands still. JupyterLab would take the arrow keys
 # for its own shortcuts, but for data-lm-suppress-shortcuts.
-_SHOW = """
+SHOW = """
 const root = this.closest('.convae-frames'), sliders = [...root.querySelectorAll('input')];
 sliders.forEach(one => {
   const value = JSON.parse(one.dataset.values)[one.value];
@@ -84,7 +85,7 @@ def _words(name):
 def _slider(name, values, value):
     said = html.escape(str(value))
     stops = f'min="0" max="{len(values) - 1}" value="{values.index(value)}" data-values="{html.escape(json.dumps(values))}"'
-    handle = f'<input type="range" {stops} aria-valuetext="{said}" oninput="{html.escape(_SHOW)}">'
+    handle = f'<input type="range" {stops} aria-valuetext="{said}" oninput="{html.escape(SHOW)}">'
     label = f"{html.escape(_words(name))} {handle} <output>{said}</output>"
     return f'<label style="display: inline-block; margin-right: 2em">{label}</label>'
 
