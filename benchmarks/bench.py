@@ -15,6 +15,7 @@ from pathlib import Path
 import dead_maps
 import explorer
 import large_picture
+import live_pages
 import numpy as np
 import ratios
 import report
@@ -185,6 +186,7 @@ PARTS = {
     "scale": lambda: [("scale", scale.measure(), [])],
     "dead_maps": lambda: [("dead_maps", dead_maps.measure(), [])],
     "large_picture": lambda: [("large_picture", large_picture.measure(), [])],
+    "live": lambda: [("live", *live_pages.measure())],
 }
 
 

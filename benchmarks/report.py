@@ -119,6 +119,13 @@ SECTIONS = {
         "and the most memory that the process holds, TensorFlow's own included. Each repeat has a process of its own.",
         r"large_picture_.*",
     ),
+    "live": Section(
+        "Live pages",
+        "What a move of the level costs in the book's live explorer, with ten digits and with one, in Chromium: the median time from the "
+        "slider's event to the pictures, with noise, network, PSNR and SSIM of each. `held` is the 99.9th percentile of how long the page "
+        "itself was busy at a stretch meanwhile. Each repeat is a page opened anew.",
+        r"live_.*",
+    ),
     "dead_maps": Section(
         "Dead maps of the code",
         "How many maps of the code are zero on all test digits after 200 steps of `original_basic`, all in all over twelve seeds: with the "

@@ -116,6 +116,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(bench.scale, "measure", lambda: scaled() | {"scale_disk_share": ([97.0, 98.0], "percent")})
     monkeypatch.setattr(bench.waiting, "measure", lambda: {"run_total": ([200.0], "seconds")})
     monkeypatch.setattr(bench.large_picture, "measure", lambda: {"large_picture_memory_gb": ([1.1, 1.2], "GB")})
+    monkeypatch.setattr(bench.live_pages, "measure", lambda: ({"live_ten_ms": ([30.0, 31.0], "ms")}, ["Chromium 1."]))
     return FakeWorker
 
 

@@ -36,7 +36,7 @@ def write(folder: str | os.PathLike, names: Iterable[str] = reference.NAMES) -> 
         Of `reference.NAMES`, the networks.
     """
     digits = data.load()
-    files = {"convae.js": script(), "live.css": read("live.css"), "digits.js": digits_script(digits.x_test, digits.y_test)}
+    files = {"convae.js": script(), "live.css": read("live.css"), "digits.js": digits_script(digits.x_test, np.asarray(digits.y_test))}
     for name in sorted(set(map(canonical, names))):
         files[f"networks/{name.replace('/', '-')}.js"] = network_script(reference.load(name), name)
     for name, text in files.items():

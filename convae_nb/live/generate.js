@@ -27,6 +27,7 @@ convae.parts.generate = (root) => {
     noisy.show(shown.map((x) => x.noisy), { note: `noise of level ${level(state.round).toFixed(2)}` });
     guess.show(shown.map((x) => x.guess), { note: `round ${state.round} of ${ROUNDS}, seed ${of}` });
     play.hidden = calm.matches;
+    others.textContent = "draw others";
     for (const node of [steps, noisy.node, guess.node]) node.hidden = false;
   }
 
@@ -76,7 +77,6 @@ convae.parts.generate = (root) => {
       [rounds, of] = [made, drawn];
       show(asked);
     }
-    others.textContent = "draw others";
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state, pictures: guesses } }));
   }, (text) => alert.say(text));
 
@@ -93,7 +93,7 @@ convae.parts.generate = (root) => {
 
   root.append(
     convae.controls(convae.choice("feature maps pass", Object.keys(NETWORKS), state.way, (value) => { state.way = value; changed(); }), others, convae.link()),
-    make("p", { class: "convae-meaning" }, `The network is first shown noise alone. Then, in each of ${ROUNDS} rounds, fresh noise is laid over its last guess, and it guesses again. `
+    make("p", { class: "convae-meaning" }, `In the first of ${ROUNDS} rounds the network is shown noise alone. In each of the others fresh noise is laid over its last guess, and it guesses again. `
       + `The noise's level falls evenly from ${FIRST} to ${LAST}. With either network a seed draws the same noise.`),
     steps, alert.node, noisy.node, guess.node);
   for (const node of [steps, noisy.node, guess.node]) node.hidden = true;
