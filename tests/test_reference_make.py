@@ -230,7 +230,7 @@ def test_a_killed_comparison_goes_on_where_it_was(small, tmp_path, monkeypatch):
 def test_what_was_measured_of_others_is_not_taken_over(small, tmp_path, monkeypatch, changed):
     make.measure_denoising(tmp_path / "build")
     if changed == "weights":
-        small["range_denoiser/0"]["sha256"] = "another"
+        small["range_denoiser"]["sha256"] = "another"
     else:
         denoisers.TUNED.write_text("{ }")
     monkeypatch.setattr(denoisers, "DENOISERS", {"leave": leave})

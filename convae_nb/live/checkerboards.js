@@ -75,7 +75,7 @@ convae.parts.checkerboards = (root) => {
     const products = flatly ? ends : [ends[0] ** 2, ends[0] * ends[1], ends[1] ** 2], least = Math.min(...products), most = Math.max(...products);
     told.textContent = `From ${count(cells)} equal pixels ${count(values.length)} outputs${values.length > SHOWN ? `, of which the first ${count(SHOWN)} are drawn` : ""}. `
       + `The stride ${stride} ${kernel % stride ? "does not divide" : "divides"} the kernel size ${kernel}. `
-      + (state.weights === "tied" ? `A tied kernel is ${count(width)}. ` : "")
+      + (state.weights === "tied" ? `A tied kernel is ${count(width)}${flatly ? " wide" : ""}. ` : "")
       + `Away from the ${flatly ? "ends" : "border"} ${flat ? `all are ${short(most)}: flat.` : `they lie between ${short(least)} and ${short(most)}, and repeat every ${period}.`}`;
     below.textContent = flatly ? "Below are the input pixels, all 1, each joined to the outputs that it paints. Pale outputs lie so near to an end that a neighbour is missing which would paint there."
       : "Of separable kernels: an output is the product of those of its row and of its column in one dimension.";
@@ -83,7 +83,7 @@ convae.parts.checkerboards = (root) => {
     figure.hidden = flatly;
     others.disabled = state.weights === "all equal";
     showLine(found);
-    showBoard(found);
+    if (!flatly || values.length <= SHOWN / 4) showBoard(found); // a large one takes some milliseconds: not while it is hidden
     drew("flat", found);
   }
 
