@@ -167,7 +167,7 @@ convae.parts.checkerboards = (root) => {
       convae.choice("drawn in", DIMENSIONS, state.dimensions, moved("dimensions")), convae.link()),
     make("p", { class: "convae-meaning" }, "Tied weights are random ones, convolved with a box of the stride's length. That makes the phases equal: "
       + "it is what a nearest-neighbour resize followed by a convolution does. Such a kernel is as wide as kernel size and stride together, less 1. All layers have the same sizes; random weights are new in each."),
-    line, figure, told, below,
+    figure, line, told, below,
     make("p", {}, make("b", {}, "Six trained decoders")),
     convae.controls(choice, convae.box("without the last convolution", state.bare === "yes", (value) => { state.bare = value ? "yes" : "no"; keep(); draw(); })),
     drawing, alert.node, table,
