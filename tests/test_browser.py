@@ -4,11 +4,13 @@ import base64
 import contextlib
 import functools
 import io
+import re
 import shutil
 import time
 from pathlib import Path
 
 import browser
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +21,15 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 CHAPTER, NOTEBOOK = NOTEBOOKS / "04_denoising.ipynb", NOTEBOOKS / "noise_explorer.ipynb"
 EXPLORER = ".convae-explorer svg[role=img]"  # drawn last
 ROWS = ["clean", "noisy", "network", "baseline", "error"]
+LAB = ("--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=t", "--expose-app-in-browser", "--allow-root")
+# Which waits for the last cell.
+RUN_ALL = """async () => {
+    const {context, sessionContext} = window.jupyterapp.shell.currentWidget;
+    await context.ready;
+    await sessionContext.ready;
+    await sessionContext.session.kernel.info;
+    await window.jupyterapp.commands.execute('notebook:run-all-cells');
+}"""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
 
 
@@ -96,23 +107,13 @@ def test_jupyterlab_runs_chapter_4_and_a_key_moves_its_explorer(chromium, tmp_pa
     assert chapter.count("train_digits: int = 0") == 1
     (tmp_path / CHAPTER.name).write_text(chapter.replace("train_digits: int = 0", "train_digits: int = 5000"), "utf-8")  # to keep it short
     shutil.copytree(CHAPTER.parent / "images", tmp_path / "images")
-    options = (
-        "--ServerApp.ip=127.0.0.1",
-        "--IdentityProvider.token=t",
-        "--expose-app-in-browser",
-        "--allow-root",
-        f"--ServerApp.root_dir={tmp_path}",
-    )
-    with browser.served("jupyter", "lab", *options, folder=tmp_path) as address, visitors(chromium) as visit:
+    with (
+        browser.served("jupyter", "lab", *LAB, f"--ServerApp.root_dir={tmp_path}", folder=tmp_path) as address,
+        visitors(chromium) as visit,
+    ):
         page = visit(f"{address}/lab/tree/{CHAPTER.name}?token=t")
         page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
-        page.evaluate("""async () => {
-            const {context, sessionContext} = window.jupyterapp.shell.currentWidget;
-            await context.ready;
-            await sessionContext.ready;
-            await sessionContext.session.kernel.info;
-            await window.jupyterapp.commands.execute('notebook:run-all-cells');
-        }""")  # which waits for the last cell
+        page.evaluate(RUN_ALL)
         page.locator(".jp-WindowedPanel-outer").hover()
         while not page.locator(EXPLORER).is_visible():  # the page holds only the cells near those in view
             page.mouse.wheel(0, 400)
@@ -163,6 +164,48 @@ def test_pixels_are_of_one_size_and_a_page_of_400_pixels_is_wide_enough(chromium
             parts = page.locator(".convae-explorer *:visible").evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
             assert max(parts) <= width
             assert page.locator(".noUi-target").bounding_box()["width"] > 100, "room for the slider to move"
+
+
+PAD = """import ipywidgets
+from convae_nb import explorer
+pad, told = explorer.drawing_pad(), ipywidgets.Label("nothing")
+pad.observe(lambda _: setattr(told, "value", f"the kernel has {pad.image.sum()}"), "pixels")
+ipywidgets.VBox([pad, told])"""
+
+
+@pytest.mark.timeout(8 * browser.PATIENCE)
+@pytest.mark.parametrize("server", ["voila", "lab"])
+def test_what_is_drawn_on_a_pad_reaches_the_kernel(chromium, tmp_path, server):
+    kernel = {"kernelspec": {"name": "python3", "display_name": "python3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PAD)], metadata=kernel), tmp_path / "pad.ipynb")
+    starts = {
+        "voila": ("voila", "pad.ipynb", "--Voila.ip=127.0.0.1"),
+        "lab": ("jupyter", "lab", *LAB, f"--ServerApp.root_dir={tmp_path}"),
+    }
+    with browser.served(*starts[server], folder=tmp_path) as address, visitors(chromium) as visit:
+        page = visit(address if server == "voila" else f"{address}/lab/tree/pad.ipynb?token=t")
+        if server == "lab":
+            page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
+            page.evaluate(RUN_ALL)
+        pad = page.locator(".convae-pad-canvas")
+        pad.scroll_into_view_if_needed()
+        box = pad.bounding_box()
+        page.mouse.move(box["x"] + 60, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 160, box["y"] + 190, steps=10)
+        page.mouse.up()
+        told = page.locator(".widget-label", has_text="the kernel has")
+        told.wait_for()
+        page.wait_for_timeout(1000)
+        seen = page.locator(".convae-pad-seen").evaluate("""canvas => {
+            const {data} = canvas.getContext('2d').getImageData(0, 0, 28, 28);
+            return data.reduce((sum, value, i) => sum + (i % 4 ? 0 : value), 0);
+        }""")
+        assert seen > 5000
+        # A canvas rounds greys half up, as the pad does, or down.
+        assert int(told.inner_text().split()[-1]) == pytest.approx(seen, abs=100)
+        pad.press("Delete")
+        page.locator(".widget-label", has_text=re.compile("^the kernel has 0$")).wait_for()
 
 
 def test_frames_obey_the_keyboard_on_a_page_without_a_kernel(chromium):

@@ -60,7 +60,8 @@ class DrawingPad(anywidget.AnyWidget):
     _esm = live.pad_module()
     _css = live.read("live.css")
     drawing = traitlets.Unicode().tag(sync=True)
-    pixels = traitlets.Bytes().tag(sync=True)  # of `image`, row by row; empty if nothing is drawn
+    # Of `image`, row by row; empty if nothing is drawn. From a page comes a view of the message's memory.
+    pixels = traitlets.Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))
     digits = traitlets.Bytes().tag(sync=True)  # one of each class, to begin with
 
     def __init__(self, drawing: str):
