@@ -64,10 +64,12 @@ def measure(moves=MOVES, repeats=REPEATS):
                 page = chromium.new_page()
                 page.goto(path.as_uri() + fragment)
                 page.wait_for_selector("canvas[aria-label*=PSNR]")
+                opened = page.evaluate("performance.now()")  # since the page was asked for
                 page.wait_for_timeout(3000)  # the curve has been drawn
                 page.evaluate(_MOVE, 10)  # compiled by the browser
-                readings.append(page.evaluate(_MOVE, moves))
+                readings.append(page.evaluate(_MOVE, moves) | {"opened": opened})
                 page.close()
             measured[f"live_{name}_ms"] = ([each["median"] for each in readings], "ms")
+            measured[f"live_{name}_open_ms"] = ([each["opened"] for each in readings], "ms")
             measured[f"live_{name}_held_ms"] = ([each["held"] for each in readings], "ms")
         return measured, [f"Chromium {chromium.version}, headless."]

@@ -240,6 +240,42 @@ def test_a_slider_shows_its_frames_without_a_kernel(book, chromium):
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
 
 
+LIVE = {"index": 1, "live": 3, "notebooks/04_denoising": 1, "notebooks/05_checkerboard": 1, "notebooks/06_code": 1}
+
+
+@pytest.mark.parametrize("name", [*LIVE, "notebooks/from_denoiser_to_generator"])
+def test_live_parts_are_a_sentence_without_scripts_and_controls_with_them(book, address, chromium, name):
+    with contextlib.closing(chromium.new_context(java_script_enabled=False)) as context:
+        page = context.new_page()
+        page.goto(f"{address}{name}.html")
+        parts = page.locator(".convae-live").all()
+        assert len(parts) == LIVE.get(name, 1)
+        assert all(re.search(r"[Ss]cripts|book", part.inner_text()) for part in parts)
+    with visit(chromium) as page:
+        page.goto(f"{address}{name}.html")
+        for part in page.locator(".convae-live").all():
+            part.locator("button").first.wait_for()
+            assert not re.search("switched on", part.inner_text())
+
+
+def test_the_front_page_s_live_part_is_light_and_soon_there(book, address, chromium):
+    with visit(chromium) as page:
+        sizes = {}
+        page.on("response", lambda answer: sizes.update({answer.url: answer.header_value("content-length")}))
+        page.goto(address)
+        page.locator("canvas[aria-label*=PSNR]").wait_for()
+        asked = [int(size) for url, size in sizes.items() if re.search(r"convae\.js|live\.css|digits\.js|networks/", url)]
+        assert len(asked) == 4
+        assert sum(asked) < 500_000
+        # A second at rest; other tests keep the machine busy.
+        assert page.evaluate("performance.now()") < 10_000
+
+
+def test_figures_leave_no_handlers_in_the_markup(book):
+    for notebook in NOTEBOOKS:
+        assert not parsed(book / page_of(notebook)).select("article [oninput], article [onclick], article [onchange]")
+
+
 @pytest.mark.parametrize("name", ["noise_explorer", "04_denoising", "your_own_images"])
 def test_the_explorer_is_a_picture_beside_how_to_run_it(book, name):
     page = parsed(book / f"notebooks/{name}.html")

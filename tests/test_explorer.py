@@ -464,6 +464,21 @@ def test_a_thousand_moves_and_five_explorers_take_no_memory(model, asked):
     assert megabytes() - before < 20
 
 
+def test_what_is_drawn_on_its_pad_is_explored_and_an_empty_pad_says_so(model):
+    explored = explorer.noise_explorer(model=model)
+    explored.digits.value = "your own drawing"
+    assert "nothing is drawn yet" in explored.alert.value
+    assert explored.pad.layout.display is None
+    explored.pad.pixels = bytes(range(256)) * 3 + bytes(16)
+    assert explored.alert.value == ""
+    shown = np.asarray(Image.open(io.BytesIO(explored.rows["clean"].value)))
+    np.testing.assert_array_equal(shown, explored.pad.image)
+    explored.digits.value = "one of each"
+    assert explored.pad.layout.display == "none"
+    colours = explorer.noise_explorer(np.zeros((3, 28, 28, 3), "uint8"), models.build_autoencoder((4, 2), image_shape=(28, 28, 3)))
+    assert "your own drawing" not in colours.digits.options
+
+
 def test_a_move_of_the_level_takes_some_hundredths_of_a_second():
     explored = explorer.noise_explorer(model=models.build_autoencoder((32, 32, 16)))
 
