@@ -155,7 +155,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, monkeypatch, c
 
 def main(*arguments):
     """The command line in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "convae_nb", *arguments], capture_output=True, timeout=120)
+    return subprocess.run([sys.executable, "-m", "convae_nb", *arguments], capture_output=True, timeout=400)
 
 
 CELL = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
@@ -227,7 +227,7 @@ BUILD = "from convae_nb import models\nprint(models.build_autoencoder().output_s
 def without_standard_error(*words, cwd=None):
     """Run Python with its standard error closed, as a service has it."""
     command = ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, *words]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, cwd=cwd)
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=500, cwd=cwd)
 
 
 @posix
@@ -237,7 +237,7 @@ def test_networks_are_built_where_standard_error_is_closed():
 
 
 def test_networks_are_built_where_there_is_no_standard_error():
-    done = subprocess.run([sys.executable, "-c", f"import sys\nsys.stderr = None\n{BUILD}"], stdout=subprocess.PIPE, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", f"import sys\nsys.stderr = None\n{BUILD}"], stdout=subprocess.PIPE, text=True, timeout=500)
     assert (done.returncode, done.stdout) == (0, "(None, 28, 28, 1)\n")
 
 

@@ -17,7 +17,7 @@ def test_the_json_of_a_recipe_gives_it_back(name):
 
 def test_recipes_and_their_variants_need_no_tensorflow():
     code = "import sys; from convae_nb import training; training.recipe('range_denoiser', seed=3); print('tensorflow' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400, check=True)
     assert (told.stdout, told.stderr) == ("False\n", "")
 
 

@@ -57,7 +57,7 @@ class Checkout:
 
     def make(self, *arguments):
         environment = {"PATH": str(self.bin), "LC_ALL": "C"}
-        return subprocess.run(["make", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(["make", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=200)
 
     def asked(self, *arguments):
         """What make had the Python do, once it has succeeded."""
@@ -279,7 +279,7 @@ def test_measures_and_layers_need_none_of_the_extras():
         "print(metrics.evaluate(model, digits, noise.corrupt(digits)).shape, reference.NAMES[0])\n"
         "plots.image_rows({'digits': digits})\n"
     )
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=400, check=False)
     assert (asked.stdout, asked.stderr) == ("(1, 6) original_basic/0\n", "")
 
 

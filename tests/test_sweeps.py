@@ -291,7 +291,7 @@ def test_a_worker_that_has_other_versions_by_then_does_no_run(chapter, monkeypat
 def test_a_script_that_sweeps_while_it_is_imported_is_told_in_a_line(chapter, start):
     chapter()
     Path("script.py").write_text('from convae_nb import runs\nruns.sweep(1, {"seed": [0]}, "out", progress=False)\n')
-    _, errors = start([sys.executable, "script.py"]).communicate(timeout=120)
+    _, errors = start([sys.executable, "script.py"]).communicate(timeout=400)
     assert errors.splitlines()[-1].startswith(
         "convae_nb.errors.RunError: no worker starts (Nanny failed to start.); a script must sweep under if"
     )
@@ -303,7 +303,7 @@ def test_a_kernel_that_starts_as_its_run_is_cancelled_is_killed(start):
         time.sleep(1.5)  # the first look finds none
         kernel = start([sys.executable, "-c", "import time; time.sleep(600)"])
         kernels.append(SimpleNamespace(provisioner=SimpleNamespace(pid=kernel.pid)))
-        assert kernel.wait(timeout=30) == -signal.SIGKILL
+        assert kernel.wait(timeout=100) == -signal.SIGKILL
 
 
 EMPTY = {"cells": [], "metadata": {}}
@@ -422,7 +422,7 @@ def test_while_one_waits_for_a_lock_that_another_releases_nobody_else_gets_the_r
     assert file.stat().st_ino == before, "the file stays: who opened it and who comes later lock the same"
     assert engine._acquire_lock(run) is None
     waiting.kill()
-    waiting.wait(timeout=30)
+    waiting.wait(timeout=100)
     again = engine._acquire_lock(run)
     assert again is not None
     again.release()
@@ -506,8 +506,8 @@ def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start,
         os.killpg(sweep.pid, how)  # as a terminal does
     else:
         sweep.send_signal(how)
-    _, errors = sweep.communicate(timeout=120)
-    psutil.wait_procs(below, timeout=60)
+    _, errors = sweep.communicate(timeout=400)
+    psutil.wait_procs(below, timeout=100)
     assert not [each for each in below if each.is_running() and each.status() != "zombie"]
     if how != signal.SIGKILL:
         code, said = {signal.SIGINT: (130, "Interrupted."), signal.SIGTERM: (143, "Ended from outside.")}[how]
@@ -517,7 +517,7 @@ def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start,
         assert len(contents()) == 1
     Path("notebooks/quick").touch()
     again = start(command)
-    written, errors = again.communicate(timeout=300)
+    written, errors = again.communicate(timeout=500)
     assert again.returncode == 0, errors
     assert written.startswith("3 runs are done.")
     assert re.search(r"\d/3", errors)[0] == "1/3", "the finished one was skipped"
@@ -532,8 +532,8 @@ def test_a_run_that_is_ended_leaves_nothing_running_or_written(chapter, start):
     wait_for(Path("notebooks/started").exists)
     below = [psutil.Process(pid) for pid in children(run)]
     run.send_signal(signal.SIGTERM)
-    _, errors = run.communicate(timeout=60)
-    psutil.wait_procs(below, timeout=30)
+    _, errors = run.communicate(timeout=400)
+    psutil.wait_procs(below, timeout=100)
     assert (run.returncode, errors.splitlines()[-1]) == (143, "Ended from outside. What is finished is kept.")
     assert "Traceback" not in errors
     assert not [each for each in below if each.is_running() and each.status() != "zombie"]
@@ -643,7 +643,7 @@ def test_without_workers_a_sweep_gives_up_and_a_lost_scheduler_ends_it(chapter, 
     wait_for((tmp_path / "started").exists)
     kernel = [psutil.Process(pid) for pid in children(cluster.workers[0])]
     cluster.scheduler.kill()
-    _, errors = sweep.communicate(timeout=200)
+    _, errors = sweep.communicate(timeout=400)
     assert sweep.returncode == 1
     assert errors.splitlines()[-1].endswith("2 of 2 runs are not done; the same command goes on with them")
     psutil.wait_procs(kernel, timeout=100)
@@ -659,10 +659,10 @@ def test_an_interrupted_sweep_on_a_cluster_frees_its_workers(chapter, start, clu
     kernel = [psutil.Process(pid) for pid in children(cluster.workers[0])]
     assert kernel
     sweep.send_signal(signal.SIGINT)
-    _, errors = sweep.communicate(timeout=100)
+    _, errors = sweep.communicate(timeout=300)
     assert (sweep.returncode, errors.splitlines()[-1]) == (130, "Interrupted. What is finished is kept.")
     assert contents() == []
-    psutil.wait_procs(kernel, timeout=30)
+    psutil.wait_procs(kernel, timeout=100)
     assert not [each for each in kernel if each.is_running() and each.status() != "zombie"]
     assert cluster.workers[0].poll() is None, "the worker lives on"
 
@@ -688,7 +688,7 @@ def test_a_worker_with_other_versions_or_without_the_package_is_refused_by_name(
     path.write_text(text)
     address = cluster({"PYTHONPATH": os.pathsep.join([str(tmp_path / "other"), os.environ["PYTHONPATH"]])})
     sweep = start([*COMMAND, "-g", "seed=0,1", "--scheduler", address])
-    _, errors = sweep.communicate(timeout=100)
+    _, errors = sweep.communicate(timeout=300)
     assert sweep.returncode == 2
     assert message in errors.splitlines()[-1]
     assert "the worker at tcp://127.0.0.1:" in errors

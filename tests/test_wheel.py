@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def run(*command, cwd):
     # Without PYTHONPATH, which may name the checkout.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500)
 
 
 @pytest.fixture(scope="module")
