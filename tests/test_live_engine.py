@@ -169,7 +169,6 @@ def test_the_engine_has_the_decoders_of_the_package(run):
     assert set(run("() => Object.keys(engine.DECODERS)")) == set(models.DECODERS)
 
 
-@functools.cache
 def untrained(decoder, shape, filters, kernel_size, output_convolution, skips):
     """A network with biases that are not zero, as no training is needed to have them."""
     model = models.build_autoencoder(filters, decoder, shape, kernel_size, seed=3, output_convolution=output_convolution, skips=skips)
