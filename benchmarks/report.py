@@ -123,8 +123,8 @@ SECTIONS = {
         "Live pages",
         "What a move of the level costs in the book's live explorer, with ten digits and with one, in Chromium: the median time from the "
         "slider's event to the pictures, with noise, network, PSNR and SSIM of each. `held` is the 99.9th percentile of how long the page "
-        "itself was busy at a stretch meanwhile; `open` is the time from asking for the page, a file, to its first pictures. Each repeat "
-        "is a page opened anew.",
+        "itself was busy at a stretch in as many moves more; `open` is the time from asking for the page, a file, to its first pictures. "
+        "Each repeat is a page opened anew.",
         r"live_.*",
     ),
     "dead_maps": Section(
