@@ -102,6 +102,7 @@ def cut(strip):
 
 
 def state_of(page):
+    page.wait_for_timeout(400)  # the address is written when the controls rest
     return {key: value for key, (value,) in parse_qs(urlsplit(page.url).fragment).items()}
 
 
@@ -238,6 +239,7 @@ def test_a_drawing_by_mouse_is_fitted_as_mnist_was_and_passes_through_the_networ
             assert np.abs(cut(pixels(page, decoder.replace("_", " "))) - expected).max() < 0.02, decoder
         code = models.encode(reference.load("original_denoiser"), noisy)[0]
         assert np.abs(pixels(page, "the code") / 255 - np.concatenate(np.moveaxis(code, -1, 0), axis=1) / code.max()).max() < 0.03
+        page.wait_for_timeout(400)
         link, drawn = page.url, what_goes_in(page)
         after(page, lambda: page.get_by_label("fit it as MNIST was made").uncheck())
         assert not is_fitted(what_goes_in(page))

@@ -122,16 +122,24 @@ globalThis.convae = (() => {
 
   // ---- The page's address --------------------------------------------------------------------------------------------------------
   // State is a fragment such as #kind=blur&level=1.5; a fragment without "=" is a heading's.
+  // It is written when the controls rest: browsers take milliseconds for it, and refuse to do it hundreds of times.
   const fragment = () => new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+  let pending = {}, resting = 0;
 
   convae.address = {
-    get: (key, otherwise) => fragment().get(key) ?? otherwise,
+    get: (key, otherwise) => pending[key] ?? fragment().get(key) ?? otherwise,
     number: (key, otherwise, low, high) => {
       const value = Number.parseFloat(fragment().get(key) ?? "");
       return Number.isFinite(value) ? Math.min(Math.max(value, low), high) : otherwise;
     },
     set(values) {
-      const all = fragment();
+      Object.assign(pending, values);
+      clearTimeout(resting);
+      resting = setTimeout(convae.address.write, 150);
+    },
+    write() {
+      const all = fragment(), values = pending;
+      pending = {};
       for (const [key, value] of Object.entries(values)) {
         if (value === null || value === "") all.delete(key);
         else all.set(key, value);
@@ -191,6 +199,7 @@ globalThis.convae = (() => {
   // Copies the page's address, with the state in it.
   convae.link = () => {
     const button = convae.button("copy link", async () => {
+      convae.address.write();
       try {
         await navigator.clipboard.writeText(location.href);
         button.textContent = "copied";
