@@ -123,12 +123,12 @@ def seconds(code):
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
-def test_the_package_is_imported_in_a_fifth_of_a_second():
-    assert min(seconds("import convae_nb") for _ in range(5)) < 0.6  # 0.1 at rest
+def test_the_package_is_imported_in_a_moment():
+    assert min(seconds("import convae_nb") for _ in range(5)) < 0.6  # less than 0.2 on a machine of today
 
 
 def test_metrics_are_imported_without_what_takes_seconds():
-    assert min(seconds("import convae_nb.metrics") - seconds("pass") for _ in range(5)) < 2  # 0.6 at rest; TensorFlow would add several
+    assert min(seconds("import convae_nb.metrics") - seconds("pass") for _ in range(5)) < 2  # 0.7 on a machine of today; TensorFlow adds several
 
 
 def test_tensorflow_comes_in_silently_and_under_keras_whatever_backend_is_asked_for():
