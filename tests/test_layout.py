@@ -128,7 +128,7 @@ def test_the_package_is_imported_in_a_moment():
 
 
 def test_metrics_are_imported_without_what_takes_seconds():
-    assert min(seconds("import convae_nb.metrics") - seconds("pass") for _ in range(5)) < 2  # 0.7 on a machine of today; TensorFlow adds several
+    assert min(seconds("import convae_nb.metrics") - seconds("pass") for _ in range(5)) < 2  # TensorFlow adds several
 
 
 def test_tensorflow_comes_in_silently_and_under_keras_whatever_backend_is_asked_for():
