@@ -1,6 +1,7 @@
 """A pad to draw a digit on, in a notebook: the script of the book's live pages, as a widget whose picture reaches Python."""
 
 import base64
+import functools
 import io
 import re
 from typing import Any
@@ -65,9 +66,7 @@ class DrawingPad(anywidget.AnyWidget):
     digits = traitlets.Bytes().tag(sync=True)  # one of each class, to begin with
 
     def __init__(self, drawing: str):
-        images, classes = data.load().x_test, data.load().y_test
-        places = [int(np.flatnonzero(classes == digit)[0]) for digit in range(10)]
-        digits = np.ascontiguousarray(images[places])
+        digits = _one_of_each_class()
         # A digit of the test set fits already: it is the picture before a page has drawn anything.
         pixels = digits[int(drawing[0])].tobytes() if re.fullmatch("[0-9]~", drawing) else b""
         super().__init__(drawing=drawing, digits=digits.tobytes(), pixels=pixels)
@@ -90,3 +89,9 @@ class DrawingPad(anywidget.AnyWidget):
         Image.fromarray(np.kron(self.image, np.ones((_TIMES, _TIMES), dtype=np.uint8))).save(picture, "png")
         still = {"image/png": base64.b64encode(picture.getvalue()).decode("ascii"), "text/plain": "Drawing pad: it needs a running kernel"}
         return bundle | still, metadata
+
+
+@functools.cache  # pads share them, and every explorer has one
+def _one_of_each_class():
+    digits = data.load()
+    return np.ascontiguousarray(digits.x_test[[int(np.flatnonzero(digits.y_test == digit)[0]) for digit in range(10)]])

@@ -99,8 +99,8 @@ function convaePad(options) {
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button > 0) return;
     event.preventDefault();
-    byKeys = false;
     canvas.focus({ preventScroll: true });
+    byKeys = false; // whatever had the focus before
     canvas.setPointerCapture(event.pointerId);
     current = [place(event)];
     strokes.push(current);
