@@ -389,6 +389,10 @@ def test_a_pad_of_a_notebook_gives_its_picture_and_refuses_what_is_no_drawing():
     np.testing.assert_array_equal(pad.image, first_of_each()[4])
     assert "image/png" in pad._repr_mimebundle_()[0]
     assert not explorer.drawing_pad().image.any()
+    small = explorer.drawing_pad("4~", image_shape=(14, 10, 3)).image
+    assert small.shape == (14, 10, 3)
+    assert (small == small[..., :1]).all()
+    np.testing.assert_allclose(small[..., 0].mean(), first_of_each()[4].mean(), rtol=0.1)
     for wrong in ("<script>", "4~(", "é", "12~abc"):
         with pytest.raises(ValueError, match="text of a drawing pad"):
             explorer.drawing_pad(wrong)

@@ -3,7 +3,9 @@
 import base64
 import functools
 import io
+import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
@@ -19,7 +21,7 @@ _TEXT = re.compile(r"(?:[0-9]~)?[\w.-]*!?", re.ASCII)
 _TIMES = 4  # how much larger the picture is where no kernel runs
 
 
-def drawing_pad(drawing: str = "") -> "DrawingPad":
+def drawing_pad(drawing: str = "", *, image_shape: Sequence[int] = (28, 28)) -> "DrawingPad":
     """Build a pad to draw a digit on, by mouse, touch, pen or keys. As the last line of a cell it is shown.
 
     Parameters
@@ -27,6 +29,8 @@ def drawing_pad(drawing: str = "") -> "DrawingPad":
     drawing : str
         What is drawn at first: the `drawing` of another pad, or of a link to the book's pages. Empty is an empty pad; ``"4~"`` a 4 of the
         test set.
+    image_shape : sequence of int
+        (height, width) or (height, width, channels) of `image`, pixels: a drawing is scaled to it, each channel alike.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def drawing_pad(drawing: str = "") -> "DrawingPad":
     ValueError
         If it is no such text.
     """
-    return DrawingPad(drawing)
+    return DrawingPad(drawing, tuple(image_shape))
 
 
 class DrawingPad(anywidget.AnyWidget):
@@ -48,7 +52,7 @@ class DrawingPad(anywidget.AnyWidget):
 
     Attributes
     ----------
-    image : ndarray of uint8, (28, 28)
+    image : ndarray of uint8, (28, 28) or the shape asked for
         What is drawn, white on black; all black while nothing is.
     drawing : str
         The strokes as text. Setting it draws them.
@@ -65,7 +69,8 @@ class DrawingPad(anywidget.AnyWidget):
     pixels = traitlets.Bytes().tag(sync=True, from_json=lambda value, _: bytes(value))
     digits = traitlets.Bytes().tag(sync=True)  # one of each class, to begin with
 
-    def __init__(self, drawing: str):
+    def __init__(self, drawing: str, image_shape: tuple[int, ...]):
+        self._image_shape = image_shape
         digits = _one_of_each_class()
         # A digit of the test set fits already: it is the picture before a page has drawn anything.
         pixels = digits[int(drawing[0])].tobytes() if re.fullmatch("[0-9]~", drawing) else b""
@@ -79,14 +84,18 @@ class DrawingPad(anywidget.AnyWidget):
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        pixels = np.frombuffer(self.pixels or bytes(_SIDE**2), dtype=np.uint8)
-        return pixels.reshape(_SIDE, _SIDE).copy()
+        height, width, *channels = self._image_shape
+        scaled = np.asarray(self._drawn().resize((width, height)))
+        return np.repeat(scaled, math.prod(channels)).reshape(self._image_shape)
+
+    def _drawn(self):
+        return Image.frombytes("L", (_SIDE, _SIDE), self.pixels or bytes(_SIDE**2))
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
         """The widget, and where no kernel runs, the picture."""
         bundle, metadata = super()._repr_mimebundle_(**options) or ({}, {})
         picture = io.BytesIO()
-        Image.fromarray(np.kron(self.image, np.ones((_TIMES, _TIMES), dtype=np.uint8))).save(picture, "png")
+        self._drawn().resize((_TIMES * _SIDE, _TIMES * _SIDE), Image.Resampling.NEAREST).save(picture, "png")
         still = {"image/png": base64.b64encode(picture.getvalue()).decode("ascii"), "text/plain": "Drawing pad: it needs a running kernel"}
         return bundle | still, metadata
 
