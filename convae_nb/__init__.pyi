@@ -4,6 +4,7 @@ from . import baselines as baselines
 from . import checkerboard as checkerboard
 from . import data as data
 from . import errors as errors
+from . import exercises as exercises
 from . import explorer as explorer
 from . import layers as layers
 from . import metrics as metrics

@@ -118,6 +118,13 @@ def _parser():
     denoise.add_argument("pictures", metavar="PICTURE_OR_FOLDER", help="a file, or a folder with all that is in its subfolders")
     denoise.add_argument("--output", metavar="FOLDER", required=True, help="for what comes out; files that are there are not done again")
     denoise.set_defaults(command=_denoise)
+    marked = commands.add_parser(
+        "exercises", help="execute a folder's notebooks and list which answers are right", epilog=codes, allow_abbrev=False
+    )
+    marked.add_argument("folder", metavar="FOLDER", help="of notebooks in which exercises.check is called; its subfolders, too")
+    marked.add_argument("--csv", metavar="FILE", help="write the table there, too")
+    marked.add_argument("--workers", metavar="N", help="how many at once, at most; without it, as many as there are cores")
+    marked.set_defaults(command=_exercises)
     reference = commands.add_parser("reference", help="train the reference runs and store what came out", allow_abbrev=False)
     reference.add_argument("names", metavar="NAME", nargs="*", help="such as original_basic/0; none: all, and the comparison of denoisers")
     reference.set_defaults(command=_reference)
@@ -172,14 +179,7 @@ def _parameters(options):
 def _compare(options):
     comparison = runs.compare(options.folder, options.over)
     if options.csv is not None:
-        try:
-            if Path(options.csv).suffix == ".ipynb":
-                raise OSError("it is called as a notebook is")
-            with open(options.csv, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                comparison.table.to_csv(file, index=options.over is None, index_label="run", lineterminator="\n")
-        except OSError as error:
-            reason = error.strerror or error
-            raise RefusedError(f"csv must be a file that can be written, got {options.csv!r}: {reason}") from None
+        _write_csv(comparison.table, options.csv, index=options.over is None, index_label="run")
     print(tables.format_table(comparison, options.over))
     same = ", ".join(f"{records.escape(name)} {records.format_value(value)}" for name, value in comparison.same.items())
     if same:
@@ -212,6 +212,23 @@ def _denoise(options):
     if found.failed:
         tried = len(found.done) + len(found.failed)
         raise DataError(f"{len(found.failed)} of {tried} pictures could not be denoised")
+
+
+def _exercises(options):
+    if options.workers is not None and not options.workers.isdecimal():
+        raise RefusedError(f"workers must be a whole number of at least 1, got {options.workers!r}")
+    from convae_nb import exercises
+
+    table = exercises.mark(options.folder, workers=options.workers and int(options.workers))
+    if options.csv is not None:
+        _write_csv(table, options.csv, index_label="notebook")
+    words = table.drop(columns="reason").replace({True: "right", False: "not yet"}).astype("str").replace({"<NA>": ""})
+    print(words.rename(index=records.escape).to_string() if len(words.columns) else "No notebook checks an exercise")
+    failed = table["reason"][table["reason"] != ""]
+    for name, reason in failed.items():
+        print(f"{records.escape(name)}: {records.escape(reason)}", file=sys.stderr)
+    if len(failed):
+        raise RunError(f"{len(failed)} of {len(table)} notebooks have a cell that failed, or could not be read")
 
 
 def _network(name):
@@ -282,6 +299,16 @@ def _read(parse, texts, chapter):
     """Read parameters of a chapter; a name that it lacks is refused with its own names."""
     chapter.refuse_unknown(text.partition("=")[0] for text in texts)
     return parse(texts, chapter.types)
+
+
+def _write_csv(table, path, **options):
+    try:
+        if Path(path).suffix == ".ipynb":
+            raise OSError("it is called as a notebook is")
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            table.to_csv(file, lineterminator="\n", **options)
+    except OSError as error:
+        raise RefusedError(f"csv must be a file that can be written, got {path!r}: {error.strerror or error}") from None
 
 
 def _quoted(*words):
