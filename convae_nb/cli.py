@@ -222,7 +222,7 @@ def _exercises(options):
     table = exercises.mark(options.folder, workers=options.workers and int(options.workers))
     if options.csv is not None:
         _write_csv(table, options.csv, index_label="notebook")
-    words = table.drop(columns="reason").replace({True: "right", False: "not yet"}).astype("str").replace({"<NA>": ""})
+    words = table.drop(columns="reason").astype(object).map({True: "right", False: "not yet"}.get).fillna("")
     print(words.rename(index=records.escape).to_string() if len(words.columns) else "No notebook checks an exercise")
     failed = table["reason"][table["reason"] != ""]
     for name, reason in failed.items():

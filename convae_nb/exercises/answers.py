@@ -69,6 +69,8 @@ def compare(
     what: str = "the answer",
 ) -> None:
     """Compare a number with the right one: known mistakes first, then sign, percent, order of magnitude and direction."""
+    if isinstance(answer, int) and answer.bit_length() > 1000:  # no float could hold it
+        raise WrongAnswer(f"{what} is too {'large' if answer > 0 else 'small'}, and not even of the right order of magnitude")
     if abs(answer - truth) <= tolerance:
         return
     for mistake, text in (mistakes or {}).items():
