@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bs4
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from convae_nb import data, models, runs
 
@@ -189,7 +191,29 @@ def test_chapters_close_alike(path):
 def test_prose_keeps_the_manner(path):
     prose = "\n".join(source(cell) for cell in cells(path, "markdown"))
     assert not re.findall(r"\b(?:simply|obviously|amazing(?:ly)?|of course)\b", prose, flags=re.IGNORECASE)
-    assert 1200 <= len(prose.split()) <= 2900
+    unfolded = re.sub(r"<details>.*?</details>", "", prose, flags=re.DOTALL)  # hints are for those who ask for them
+    assert 1200 <= len(unfolded.split()) <= 2900
+
+
+@every_chapter
+def test_every_exercise_has_a_folded_hint_below_it(path):
+    (closing,) = (source(cell) for cell in cells(path, "markdown") if "## Exercises\n" in source(cell))
+    told = closing.split("## Exercises\n")[1].split("\n## ")[0]
+    page = bs4.BeautifulSoup(MarkdownIt().render(told), "html.parser")
+
+    def inside(tag):
+        return [child.name for child in tag.find_all(recursive=False)]
+
+    # Warm-up, exercises and project, then the link to the solutions. A hint in the wrong place would begin another list.
+    assert inside(page) == ["p", "details", "ol", "p", "details", "p"]
+    assert [bold.get_text() for bold in page.select("p > strong:first-child")] == ["Warm-up.", "Project."]
+    exercises = page.ol.find_all("li", recursive=False)
+    assert re.findall(r"^(\d+)\. ", told, re.MULTILINE) == [str(number) for number in range(1, len(exercises) + 1)]
+    assert [inside(exercise) for exercise in exercises] == [["p", "details"]] * len(exercises)
+    for hint in page.find_all("details"):
+        assert inside(hint) == ["summary", "p"]
+        assert hint.summary.get_text() == "Hint"
+        assert 10 <= len(hint.p.get_text().split()) <= 70
 
 
 @pytest.fixture(scope="module")
