@@ -1,4 +1,4 @@
-"""The command ``convae``, which is ``python -m convae_nb``: run chapters, sweep and compare runs, denoise pictures.
+"""The command ``convae``, which is ``python -m convae_nb``: run chapters, sweep and compare runs, denoise pictures, look at answers.
 
 Exit codes: 0 done, 1 something was started and failed, 2 refused before anything was started, 130 interrupted, 143 ended from outside.
 """
