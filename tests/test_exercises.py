@@ -301,6 +301,7 @@ CASES = {
         (lambda: (0.1, 0.92), "first share is too small"),
         (lambda: (0.926, 0.766), "second"),
     ],
+    "7.4": [lambda: 3.1, (lambda: -3.1, "subtracted"), (lambda: 12.9, "PSNR of one"), (lambda: 0.0, "ahead"), (lambda: 0.2, "too small")],
     "7.3": [
         lambda: lambda x: 0.75 * x + 0.125,
         (lambda: lambda x: 0.75 * x, "low"),

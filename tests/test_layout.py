@@ -42,7 +42,7 @@ def public_functions(module):
 
 
 def test_chapters_import_by_these_words():
-    words = "data noise models layers training metrics checkerboard baselines reference plots explorer runs parameters errors"
+    words = "data noise models layers training metrics checkerboard baselines reference plots explorer runs parameters errors exercises"
     assert sorted(PUBLIC) == sorted(words.split())
 
 

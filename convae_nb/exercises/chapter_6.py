@@ -24,7 +24,7 @@ def how_many_codes(answer):
         4 * math.log10(128): "it is the other way round: each of the numbers is one of some values",
         right: "that is the exponent: give the number itself",
     }
-    if abs(10**min(log, 300) - right) < 0.5:
+    if abs(10 ** min(log, 300) - right) < 0.5:
         raise WrongAnswer(mistakes[right])
     # A power of ten that was rounded to its first digit is right.
     compare(log, right, 0.1, mistakes, "the number of codes")

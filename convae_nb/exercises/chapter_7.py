@@ -49,6 +49,22 @@ def curve_of_salt_and_pepper(answer):
     curve(answer, lambda x: 0.75 * x + 0.125, tolerance=0.005)  # by hand it is exact; measured on some thousand copies, this close
 
 
+@exercise(
+    "7.4",
+    asks="by how many dB the network without biases is ahead of the other at a level of 1, on test digits",
+    right="beyond the levels that both have seen it holds on, and below it hardly loses.",
+)
+def no_biases(answer):
+    ahead = read_number(answer)
+    # A short training and a long one differ by a decibel or two, and so may two seeds.
+    if ahead <= 0:
+        raise WrongAnswer("at this level the network without biases is ahead: which of the two is subtracted, and are all biases still 0?")
+    if ahead < 1:
+        raise WrongAnswer("that is too small: have both seen levels from 0 to 0.3 only?")
+    if ahead > 8:
+        raise WrongAnswer("that is too large for a difference: is it the PSNR of one of them?")
+
+
 open_exercise(
     "7.project",
     "two numbers before any training, how much two pictures and how much neighbours share of what is left when the mean of "
