@@ -196,6 +196,21 @@ def test_a_picture_of_ones_own_is_fitted_into_grey_pixels(address, chromium, tmp
         assert np.all(shown[8:20, 15:] == 0)
         page.locator("input[type=file]").set_input_files(tmp_path / "notes.txt")
         page.get_by_text("notes.txt is no picture").wait_for()
+        # Another is dropped.
+        picture[:, :60] = (0, 0, 255)
+        Image.fromarray(picture).save(tmp_path / "blue.png")
+        held = base64.b64encode((tmp_path / "blue.png").read_bytes()).decode()
+        dropped = page.evaluate_handle(
+            """held => {
+                const bytes = Uint8Array.from(atob(held), (letter) => letter.charCodeAt(0)), data = new DataTransfer();
+                data.items.add(new File([bytes], "blue.png", { type: "image/png" }));
+                return data;
+            }""",
+            held,
+        )
+        after(page, lambda: page.locator(".convae-drop").dispatch_event("drop", {"dataTransfer": dropped}))
+        assert np.all(pixels(page, "clean")[8:20, :13] == round(0.114 * 255))
+        assert not page.get_by_text("is no picture").is_visible()
 
 
 def draw(page, points):
