@@ -318,6 +318,19 @@ def test_a_stored_notebook_keeps_no_time_no_version_no_path_and_no_widget(write)
         assert sys.prefix not in text
 
 
+def test_hidden_outputs_are_stored_as_jupyterlab_writes_them(write):
+    chapter = write("01_store.ipynb", "seed: int = 0  # seed", "1", "2")
+    notebook = nbformat.read(chapter, as_version=4)
+    notebook.cells[2].metadata = {"jupyter": {"outputs_hidden": True}}
+    notebook.cells[3].metadata = {"jupyter": {"outputs_hidden": False, "source_hidden": True}}
+    nbformat.write(notebook, chapter)
+    runs.store([1])
+    assert [cell.metadata for cell in nbformat.read(chapter, as_version=4).cells[2:]] == [
+        {"collapsed": True, "jupyter": {"outputs_hidden": True}},
+        {"jupyter": {"outputs_hidden": False, "source_hidden": True}},
+    ]
+
+
 def test_where_a_widget_gives_a_picture_of_its_state_the_picture_alone_is_stored(write):
     show = "from IPython.display import display\ndisplay(ipywidgets.Button()._repr_mimebundle_() | {'image/png': 'iVBORw0KGgo='}, raw=True)"
     chapter = write("01_store.ipynb", "seed: int = 0  # seed", f"import ipywidgets\n{show}")

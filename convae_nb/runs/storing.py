@@ -58,6 +58,8 @@ def _clean(executed):
     for cell in executed.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("papermill", None)
+        if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+            cell.metadata["collapsed"] = True  # the older name of the same: JupyterLab saves both
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("data", {}).get("text/plain") != ""]  # Rich leaves such
         for output in cell.get("outputs", []):
