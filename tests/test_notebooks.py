@@ -110,6 +110,13 @@ def test_outputs_and_metadata_hold_nothing_of_one_machine(path):
 
 
 @every_notebook
+def test_numbers_are_written_as_jupyterlab_saves_them(path):
+    floats = []
+    json.loads(path.read_text(encoding="utf-8"), parse_float=floats.append)
+    assert [number for number in floats if float(number).is_integer()] == []
+
+
+@every_notebook
 def test_there_is_one_title_at_the_top_and_one_parameters_cell(path):
     headings = [line for cell in cells(path, "markdown") for line in source(cell).splitlines() if line.startswith("# ")]
     assert len(headings) == 1
