@@ -4,9 +4,13 @@ import base64
 import contextlib
 import functools
 import io
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import browser
@@ -172,6 +176,37 @@ def test_jupyterlab_runs_chapter_4_and_a_key_moves_its_explorer(chromium, tmp_pa
         assert not np.array_equal(picture(page, "network"), network)
         assert np.array_equal(picture(page, "clean"), clean)
         assert page.locator("[data-mime-type*=stderr], [data-mime-type*=error]").count() == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the browser is a shell script")
+@pytest.mark.parametrize("there", [True, False])
+def test_make_app_opens_the_browser_that_is_there_and_says_its_address(tmp_path, there):
+    (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" >"{tmp_path}/opened"\n')
+    (tmp_path / "browser").chmod(0o755)
+    # Without the tools of this machine, among which there may be a browser.
+    environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+    environment |= {"PATH": str(tmp_path / "no tools"), "TMPDIR": str(tmp_path), "BROWSER": f"{tmp_path}/browser %s" if there else ""}
+    serving = [sys.executable, "-m", *command("app")]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(serving, cwd=NOTEBOOKS.parent, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        awaited = ("opened", "\n") if there else ("log", "No web browser found")
+        wait_for(tmp_path / awaited[0], awaited[1])
+        (address,) = re.findall(r"running at:\n(http://127\.0\.0\.1:\d+/)\n", (tmp_path / "log").read_text("utf-8"))
+        if there:
+            # The browser is given a page on the disk, which leads on.
+            page = urllib.request.url2pathname((tmp_path / "opened").read_text("utf-8").strip().removeprefix("file://"))
+            assert address in Path(page).read_text("utf-8")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(path, text):
+    until = time.monotonic() + browser.PATIENCE
+    while not path.exists() or text not in path.read_text("utf-8"):
+        assert time.monotonic() < until, f"no {text!r} in {path.name}"
+        time.sleep(0.1)
 
 
 def test_voila_serves_two_visitors_who_do_not_disturb_each_other(chromium, app):
