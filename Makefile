@@ -6,10 +6,10 @@ help:  ## print this list
 run: .venv/installed  ## execute the chapters in order, into build/run/
 	.venv/bin/python -m convae_nb run all
 
-lab: .venv/installed  ## open JupyterLab in notebooks/
-	.venv/bin/python -m jupyter lab --notebook-dir=notebooks
+lab: .venv/installed  ## open the first chapter in JupyterLab
+	.venv/bin/python -m convae_nb lab
 
-app: .venv/installed  ## serve the noise explorer as a page of its own, to this machine alone
+app: .venv/installed  ## open the noise explorer as a page of its own, served to this machine alone
 	.venv/bin/python -m voila notebooks/noise_explorer.ipynb --Voila.ip=127.0.0.1
 
 MARKED = -m "not slow and not long"

@@ -1,4 +1,4 @@
-"""The command ``convae``, which is ``python -m convae_nb``: run chapters, sweep and compare runs, denoise pictures, look at answers.
+"""The command ``convae``, which is ``python -m convae_nb``: open and run chapters, sweep, compare, denoise pictures, look at answers.
 
 Exit codes: 0 done, 1 something was started and failed, 2 refused before anything was started, 130 interrupted, 143 ended from outside.
 """
@@ -53,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a console of another encoding lacks is escaped
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, options.further = parser.parse_known_args(arguments)
+    if options.further and options.command is not _lab:
+        parser.error(f"unrecognized arguments: {' '.join(options.further)}")
     for name in ("papermill", "tifffile", "traitlets"):  # they log what stands in the error's one line, too
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -89,6 +92,9 @@ def _parser():
     run.set_defaults(command=_run)
     summary = "execute a chapter with every combination of some values"
     example = 'Such as: sweep 3 -g seed=0,1,2 -g "filters=[16,8,8],[16,8,4]" -p train_digits=20000 --output folder. '
+    further = "Further options are JupyterLab's own, such as --port=9999 or --no-browser."
+    lab = commands.add_parser("lab", help="open the chapters in JupyterLab", epilog=further, allow_abbrev=False)
+    lab.set_defaults(command=_lab)
     sweep = commands.add_parser("sweep", help=summary, epilog=example + names + codes, allow_abbrev=False)
     sweep.add_argument("chapter", metavar="CHAPTER", help="number, stem or path")
     sweep.add_argument(
@@ -146,6 +152,12 @@ def _run(options):
     with _progress([chapter]) as bar:
         runs.execute(chapter.path, values, output, bar=bar)
     print(f"Look in {output}")
+
+
+def _lab(options):
+    from convae_nb import lab
+
+    lab.launch(options.further)
 
 
 def _sweep(options):

@@ -4,9 +4,13 @@ import base64
 import contextlib
 import functools
 import io
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import browser
@@ -30,6 +34,19 @@ RUN_ALL = """async () => {
     await sessionContext.session.kernel.info;
     await window.jupyterapp.commands.execute('notebook:run-all-cells');
 }"""
+# Which waits for its kernel.
+OPEN = """async path => {
+    const {context, sessionContext} = await window.jupyterapp.commands.execute('docmanager:open', {path});
+    await context.ready;
+    await sessionContext.ready;
+    await sessionContext.session.kernel.info;
+}"""
+SAVE_AND_CLOSE = """async () => {
+    const {currentWidget} = window.jupyterapp.shell;
+    await currentWidget.context.save();
+    await currentWidget.sessionContext.shutdown();
+    currentWidget.dispose();
+}"""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
 
 
@@ -44,12 +61,17 @@ mnist = functools.cache(data.load)
 
 @contextlib.contextmanager
 def visitors(chromium):
-    """Gives a function that opens an address as a visitor of its own; what a browser's console calls an error fails the test."""
+    """Gives a function that opens an address as a visitor of its own; what a browser's console calls an error fails the test.
+
+    It takes a list for the addresses that the page asks for, and the options of playwright's contexts.
+    """
     pages, errors = [], []
 
-    def visit(address):
-        page = browser.new_page(chromium)
+    def visit(address, asked=None, **options):
+        page = browser.new_page(chromium, **options)
         pages.append(page)
+        if asked is not None:
+            page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
@@ -101,6 +123,35 @@ def press(page, key, times):
         handle.press(key)
 
 
+def command(target):
+    """What make has Python do for a target, once all is installed: the words that follow ``python -m``."""
+    makefile = (NOTEBOOKS.parent / "Makefile").read_text("utf-8")
+    return re.search(rf"^{target}: .*\n\t\.venv/bin/python -m (.*)$", makefile, re.MULTILINE)[1].split()
+
+
+@pytest.mark.timeout(8 * browser.PATIENCE)
+def test_make_lab_opens_the_first_chapter_asks_nothing_and_saves_chapters_as_they_are_stored(chromium, tmp_path):
+    shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    chapters = sorted(path.name for path in NOTEBOOKS.glob("0[1-9]_*.ipynb"))
+    asked = []
+    with browser.served(*command("lab"), *LAB, folder=tmp_path) as address, visitors(chromium) as visit:
+        page = visit(f"{address}/?token=t", asked, viewport={"width": 1400, "height": 900})
+        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context")
+        assert page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path") == chapters[0]
+        for name in chapters:
+            page.evaluate(OPEN, name)
+            page.wait_for_function("() => window.jupyterapp.shell.currentWidget.model.sharedModel.metadata.language_info.version")
+            label = page.locator(".lm-DockPanel-tabBar .lm-mod-current .lm-TabBar-tabLabel")
+            assert label.inner_text() == name
+            assert label.evaluate("label => label.scrollWidth <= label.clientWidth"), f"{name} is cut off"
+            page.evaluate(SAVE_AND_CLOSE)
+            assert (tmp_path / "notebooks" / name).stat().st_mtime_ns > (NOTEBOOKS / name).stat().st_mtime_ns
+            assert (tmp_path / "notebooks" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+        assert page.locator(".Toastify__toast, .jp-Dialog").count() == 0
+    assert [url for url in asked if not re.match(rf"{address}/|data:|blob:", url)] == []
+    assert [url for url in asked if re.search("/lab/api/(news|update)", url)] == []
+
+
 @pytest.mark.timeout(8 * browser.PATIENCE)
 def test_jupyterlab_runs_chapter_4_and_a_key_moves_its_explorer(chromium, tmp_path):
     chapter = CHAPTER.read_text("utf-8")
@@ -125,6 +176,37 @@ def test_jupyterlab_runs_chapter_4_and_a_key_moves_its_explorer(chromium, tmp_pa
         assert not np.array_equal(picture(page, "network"), network)
         assert np.array_equal(picture(page, "clean"), clean)
         assert page.locator("[data-mime-type*=stderr], [data-mime-type*=error]").count() == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the browser is a shell script")
+@pytest.mark.parametrize("there", [True, False])
+def test_make_app_opens_the_browser_that_is_there_and_says_its_address(tmp_path, there):
+    (tmp_path / "browser").write_text(f'#!/bin/sh\necho "$1" >"{tmp_path}/opened"\n')
+    (tmp_path / "browser").chmod(0o755)
+    # Without the tools of this machine, among which there may be a browser.
+    environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+    environment |= {"PATH": str(tmp_path / "no tools"), "TMPDIR": str(tmp_path), "BROWSER": f"{tmp_path}/browser %s" if there else ""}
+    serving = [sys.executable, "-m", *command("app")]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(serving, cwd=NOTEBOOKS.parent, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        awaited = ("opened", "\n") if there else ("log", "No web browser found")
+        wait_for(tmp_path / awaited[0], awaited[1])
+        (address,) = re.findall(r"running at:\n(http://127\.0\.0\.1:\d+/)\n", (tmp_path / "log").read_text("utf-8"))
+        if there:
+            # The browser is given a page on the disk, which leads on.
+            page = urllib.request.url2pathname((tmp_path / "opened").read_text("utf-8").strip().removeprefix("file://"))
+            assert address in Path(page).read_text("utf-8")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def wait_for(path, text):
+    until = time.monotonic() + browser.PATIENCE
+    while not path.exists() or text not in path.read_text("utf-8"):
+        assert time.monotonic() < until, f"no {text!r} in {path.name}"
+        time.sleep(0.1)
 
 
 def test_voila_serves_two_visitors_who_do_not_disturb_each_other(chromium, app):

@@ -107,7 +107,15 @@ def test_outputs_and_metadata_hold_nothing_of_one_machine(path):
         for what, pattern in own.items():
             assert not re.search(pattern, text), f"{what}: {text[:200]}"
     assert set(notebook["metadata"]) == {"kernelspec", "language_info"}
+    assert "version" not in notebook["metadata"]["language_info"]
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+
+
+@every_notebook
+def test_numbers_are_written_as_jupyterlab_saves_them(path):
+    floats = []
+    json.loads(path.read_text(encoding="utf-8"), parse_float=floats.append)
+    assert [number for number in floats if float(number).is_integer()] == []
 
 
 @every_notebook
@@ -144,6 +152,7 @@ def test_an_answer_is_hidden_in_the_book_and_in_jupyterlab_alike_behind_a_questi
         if cell["cell_type"] == "code":
             hidden = "hide-output" in tags(cell)
             assert cell["metadata"].get("jupyter", {}).get("outputs_hidden", False) == hidden
+            assert cell["metadata"].get("collapsed", False) == hidden, "JupyterLab would add it to a chapter that is saved"
             assert not hidden or "?" in "".join(before.split("\n\n")[-2:]), source(cell)
             if "parameters" in tags(cell) or "import " in source(cell).split("\n\n")[0].splitlines()[0]:
                 assert "hide-input" in tags(cell), source(cell)

@@ -318,6 +318,27 @@ def test_a_stored_notebook_keeps_no_time_no_version_no_path_and_no_widget(write)
         assert sys.prefix not in text
 
 
+def test_hidden_outputs_are_stored_as_jupyterlab_writes_them(write):
+    chapter = write("01_store.ipynb", "seed: int = 0  # seed", "1", "2")
+    notebook = nbformat.read(chapter, as_version=4)
+    notebook.cells[2].metadata = {"jupyter": {"outputs_hidden": True}}
+    notebook.cells[3].metadata = {"jupyter": {"outputs_hidden": False, "source_hidden": True}}
+    nbformat.write(notebook, chapter)
+    runs.store([1])
+    assert [cell.metadata for cell in nbformat.read(chapter, as_version=4).cells[2:]] == [
+        {"collapsed": True, "jupyter": {"outputs_hidden": True}},
+        {"jupyter": {"outputs_hidden": False, "source_hidden": True}},
+    ]
+
+
+def test_numbers_are_stored_as_jupyterlab_writes_them(write):
+    given = "{'whole': 282.0, 'many': [36.0, 0.5, -0.0], 'tiny': 1e-300, 'huge': 1e300, 'text': '1.0', 'yes': True}"
+    chapter = write("01_store.ipynb", "seed: int = 0  # seed", f"from IPython.display import JSON\nJSON({given})")
+    runs.store([1])
+    data = json.dumps(outputs(chapter)[0].data["application/json"])
+    assert data == '{"huge": 1e+300, "many": [36, 0.5, 0], "text": "1.0", "tiny": 1e-300, "whole": 282, "yes": true}'
+
+
 def test_where_a_widget_gives_a_picture_of_its_state_the_picture_alone_is_stored(write):
     show = "from IPython.display import display\ndisplay(ipywidgets.Button()._repr_mimebundle_() | {'image/png': 'iVBORw0KGgo='}, raw=True)"
     chapter = write("01_store.ipynb", "seed: int = 0  # seed", f"import ipywidgets\n{show}")

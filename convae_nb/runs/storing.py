@@ -11,6 +11,8 @@ from convae_nb._base.validate import first_line
 from convae_nb.errors import RunError
 from convae_nb.runs import chapters, execution, notebook
 
+_EXACT = 2**53  # from here on a float stands for more than one whole number
+
 
 def store(stored: Iterable[int | str | os.PathLike] = ()) -> None:
     """Execute notebooks where they lie, as they are to be stored: without times, paths of this machine, versions or widgets' state.
@@ -58,7 +60,20 @@ def _clean(executed):
     for cell in executed.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("papermill", None)
+        if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+            cell.metadata["collapsed"] = True  # the older name of the same: JupyterLab saves both
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("data", {}).get("text/plain") != ""]  # Rich leaves such
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            if "data" in output:
+                output.data = _as_saved(output.data)
+
+
+def _as_saved(value):
+    """Give whole numbers as ints: a page's script, and so what JupyterLab saves, knows no other."""
+    if isinstance(value, dict):
+        return {name: _as_saved(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_saved(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
