@@ -69,8 +69,8 @@ def crop_after_the_convolution(answer):
         raise WrongAnswer("there is no difference at all: is the crop behind the convolution, and before the next step up?")
     if (found[truth < rounding] > 2 * rounding).any():
         raise WrongAnswer(
-            "pixels differ on the left or at the top, which a crop at the right and the bottom cannot reach: are the weights "
-            "those of packed?"
+            "pixels differ on the left or at the top, which a crop at the right and the bottom cannot reach: are the weights those of "
+            "packed?"
         )
     # As many digits of others give a mean within a tenth.
     compare(
@@ -120,7 +120,6 @@ def padded_with_a_mirror(answer):
 
 open_exercise(
     "2.project",
-    "a layer with a kernel and a bias of its own, no convolution of TensorFlow's in it, and the largest difference of the "
-    "logits, which is "
-    "rounding: below 1e-5. It says what the layer costs in time.",
+    "a layer with a kernel and a bias of its own, no convolution of TensorFlow's in it, and the largest difference of the logits, which "
+    "is rounding: below 1e-5. It says what the layer costs in time.",
 )

@@ -110,7 +110,6 @@ def _areas():
 
 open_exercise(
     "3.project",
-    "for both ways a choice of the learning rate, made on digits held out; then at least two seeds of each, losses and "
-    "seconds side by side, and "
-    "the number of weights, which is the same. If the best rate lies at the end of those tried, it says so.",
+    "for both ways a choice of the learning rate, made on digits held out; then at least two seeds of each, losses and seconds side by "
+    "side, and the number of weights, which is the same. If the best rate lies at the end of those tried, it says so.",
 )

@@ -106,7 +106,6 @@ def _spread_against_error():
 
 open_exercise(
     "4.project",
-    "a ROC curve and its area for the ones and for other digits left out, each from a training of its own; a score that knows "
-    "nothing of the "
-    "network beside it, such as the number of bright pixels; and the digits that are not found, named.",
+    "a ROC curve and its area for the ones and for other digits left out, each from a training of its own; a score that knows nothing of "
+    "the network beside it, such as the number of bright pixels; and the digits that are not found, named.",
 )

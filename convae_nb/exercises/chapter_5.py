@@ -72,7 +72,6 @@ def subpixel_without_its_start(answer):
 
 open_exercise(
     "5.project",
-    "a start whose phases sum alike (it shows so, by phase_spread), the usual start beside it, three seeds of each, and for "
-    "both the loss and the "
-    "answer to a flat code after training. It names which of the two differences is larger than that between seeds.",
+    "a start whose phases sum alike (it shows so, by phase_spread), the usual start beside it, three seeds of each, and for both the loss "
+    "and the answer to a flat code after training. It names which of the two differences is larger than that between seeds.",
 )

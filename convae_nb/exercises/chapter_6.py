@@ -87,7 +87,6 @@ def a_wider_network(answer):
 
 open_exercise(
     "6.project",
-    "the divergence in the loss, weighed against the other part (it says how), the same grid of decoded points before and "
-    "after, and what became of "
-    "the gaps and of the loss of reconstruction, with more than one seed if it says that one is better.",
+    "the divergence in the loss, weighed against the other part (it says how), the same grid of decoded points before and after, and what "
+    "became of the gaps and of the loss of reconstruction, with more than one seed if it says that one is better.",
 )

@@ -67,7 +67,6 @@ def no_biases(answer):
 
 open_exercise(
     "7.project",
-    "two numbers before any training, how much two pictures and how much neighbours share of what is left when the mean of "
-    "the series is taken away; "
-    "a network from pairs; and what it does to a picture that it has not learned from, beside the mean of the series.",
+    "two numbers before any training, how much two pictures and how much neighbours share of what is left when the mean of the series is "
+    "taken away; a network from pairs; and what it does to a picture that it has not learned from, beside the mean of the series.",
 )
