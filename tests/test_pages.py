@@ -129,8 +129,8 @@ def test_commands_are_such_that_can_be_given(page):
             for module, name in re.findall(r"\b([a-z_]+)\.([a-z_]+)\(", words[1]):
                 assert hasattr(imported[module], name), line
         else:
-            known = (".venv/bin/python -m ", ".venv/bin/python book/translation.py zh ", ".venv/bin/lint-imports ", ".venv/bin/dask ", "python3 -m venv .venv")
-            assert line.strip().startswith(known), line
+            known = ("python -m ", "python book/translation.py zh ", "lint-imports ", "dask ")
+            assert line.strip().removeprefix(".venv/bin/").startswith(known) or line == "python3 -m venv .venv", line
 
 
 @pytest.fixture
