@@ -3,11 +3,16 @@
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
+# With LANGUAGE=zh the chapters in Chinese, made first. What a session calls its LANGUAGE, for gettext, asks for nothing here.
+ifeq ($(origin LANGUAGE),command line)
+IN = .venv/bin/python book/translation.py $(LANGUAGE) && cd build/$(LANGUAGE) && ../../
+endif
+
 run: .venv/installed  ## execute the chapters in order, into build/run/
-	.venv/bin/python -m convae_nb run all
+	$(IN).venv/bin/python -m convae_nb run all
 
 lab: .venv/installed  ## open the first chapter in JupyterLab
-	.venv/bin/python -m convae_nb lab
+	$(IN).venv/bin/python -m convae_nb lab
 
 app: .venv/installed  ## open the noise explorer as a page of its own, served to this machine alone
 	.venv/bin/python -m voila notebooks/noise_explorer.ipynb --Voila.ip=127.0.0.1

@@ -16,7 +16,7 @@ BESIDE = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "images/*.png", "n
 
 def gather(pages):
     """Copy what the book shows to one folder, to which Sphinx adds the pages of the reference."""
-    paths = {path: path.relative_to(BOOK) for path in BOOK.rglob("*.md")}
+    paths = {path: path.relative_to(BOOK) for path in BOOK.rglob("*.md") if not path.is_relative_to(BOOK / "zh")}
     paths |= {path: path.relative_to(ROOT) for pattern in BESIDE for path in ROOT.glob(pattern)}
     for path, there in paths.items():
         (pages / there).parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class Checkout:
     """A folder with the project's set-up files, on a machine that has the tools named here and no Python but the fakes."""
 
     def __init__(self, folder):
-        self.folder, self.bin = folder / "check out", folder / "bin"
+        self.folder, self.bin, self.session = folder / "check out", folder / "bin", {}
         self.folder.mkdir()
         self.bin.mkdir()
         for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
@@ -56,7 +56,7 @@ class Checkout:
             (self.bin / tool).symlink_to(shutil.which(tool))
 
     def make(self, *arguments):
-        environment = {"PATH": str(self.bin), "LC_ALL": "C"}
+        environment = {"PATH": str(self.bin), "LC_ALL": "C"} | self.session
         return subprocess.run(["make", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=200)
 
     def asked(self, *arguments):
@@ -115,6 +115,19 @@ def test_the_first_python_that_serves_makes_the_environment_without_a_word_on_th
     (checkout.bin / "python3.13").chmod(0o755)
     assert checkout.asked("run") == [*SETUP, RUN]
     assert (checkout.folder / ".venv/made-by").read_text() == "python3.12\n"
+
+
+def test_a_language_that_is_asked_for_is_made_first_and_run_in_its_own_folder(checkout):
+    write_python(checkout.bin / "python3", "3.12")
+    (checkout.folder / "build/zh").mkdir(parents=True)
+    assert checkout.asked("run", "LANGUAGE=zh") == [*SETUP, "book/translation.py zh"]
+    assert (checkout.folder / "build/zh/asked").read_text() == f"{RUN}\n"
+
+
+def test_the_language_of_a_session_is_another_matter(checkout):
+    write_python(checkout.bin / "python3", "3.12")
+    checkout.session = {"LANGUAGE": "de:en"}
+    assert checkout.asked("run") == [*SETUP, RUN]
 
 
 def test_a_python_given_by_path_is_taken_before_the_others(checkout):
