@@ -47,10 +47,18 @@ book: .venv/installed-dev  ## build chapters, reference and what else there is t
 	.venv/bin/python book/make.py
 
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)
+# The pins as lines for pyproject.toml. Of a package that is pinned twice also the marker, which says where each pin counts.
+PINS = awk -F' ; | \\\\$$' '/^[a-z]/ { split($$1, pin, "=="); if (NR == FNR) times[pin[1]]++; \
+	else print "    \"" $$1 (times[pin[1]] > 1 ? " ; " $$2 : "") "\"," }' requirements-dev.txt requirements-dev.txt
+# The old pins are taken out of pyproject.toml first: they would bind uv.
 pins: .venv/pyvenv.cfg  ## pin what requirements*.in ask for; newest versions: make pins UPGRADE=--upgrade
 	.venv/bin/python -m pip install uv
+	sed -i.old '/^constraint-dependencies/,/^]/ { /^    /d; }' pyproject.toml
 	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(PINS) >pyproject.toml.pins
+	sed -i.old '/^constraint-dependencies/r pyproject.toml.pins' pyproject.toml
+	rm pyproject.toml.pins pyproject.toml.old
 
 .PHONY: help run lab app test test-all test-long notebooks reference bench images book pins
 

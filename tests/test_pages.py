@@ -110,8 +110,9 @@ def test_files_that_are_named_are_there(page):
 def test_commands_are_such_that_can_be_given(page):
     targets = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split()
     lines = [line for language, code in blocks(page) if language == "sh" for line in code.splitlines()]
-    lines += re.findall(r"`((?:make|\.venv/bin/\w+) [^`]+)`", prose(page))
+    lines += re.findall(r"`((?:make|uv run|\.venv/bin/\w+) [^`]+)`", prose(page))
     for line in lines:
+        line = re.sub("^uv run (--extra dev )?(?=convae |jupyter |pytest )", ".venv/bin/", line)
         program, *words = shlex.split(line.replace("NAME", "nearest").replace("python -m convae_nb", "convae"), comments=True)
         if program == "make":
             assert words[0] in targets, line
@@ -129,8 +130,9 @@ def test_commands_are_such_that_can_be_given(page):
             for module, name in re.findall(r"\b([a-z_]+)\.([a-z_]+)\(", words[1]):
                 assert hasattr(imported[module], name), line
         else:
-            known = ("python -m ", "python book/translation.py zh ", "lint-imports ", "dask ")
-            assert line.strip().removeprefix(".venv/bin/").startswith(known) or line == "python3 -m venv .venv", line
+            programs = ("python -m", "python book/translation.py zh", "lint-imports", "dask", "jupyter lab", "pytest")
+            known = (*(f".venv/bin/{program} " for program in programs), "python3 -m venv .venv")
+            assert line.strip().startswith(known), line
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Checkout:
         self.bin.mkdir()
         for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
             shutil.copy(ROOT / name, self.folder)
-        for tool in ("sh", "make", "awk", "grep", "rm", "cp", "mkdir", "touch"):
+        for tool in ("sh", "make", "awk", "grep", "sed", "rm", "cp", "mkdir", "touch"):
             (self.bin / tool).symlink_to(shutil.which(tool))
 
     def make(self, *arguments):
@@ -281,6 +281,12 @@ def test_the_lists_of_pyproject_are_those_of_the_short_lists():
     assert listed["dev"] == tests | {"nbval", "setuptools"}
 
 
+def test_uv_run_brings_what_requirements_in_asks_for():
+    project = tomllib.loads(text("pyproject.toml"))
+    assert project["tool"]["uv"]["default-groups"] == ["chapters"]
+    assert project["dependency-groups"]["chapters"] == ["convae-nb[app,lab,runs]", "nbval", "setuptools"]
+
+
 def test_measures_and_layers_need_none_of_the_extras():
     extras = ["jupyterlab", "voila", "nbval", "papermill", "distributed", "filelock", "ipywidgets", "ipykernel", "IPython", "nbformat"]
     code = (
@@ -331,3 +337,32 @@ def test_the_tests_run_with_the_very_pins_of_the_chapters(python, system):
     assert chosen(chapters, python, system).items() <= chosen(tests, python, system).items()
     files = {(requirement.name, str(requirement.specifier)): hashes for requirement, hashes in tests}
     assert all(files[requirement.name, str(requirement.specifier)] == hashes for requirement, hashes in chapters)
+
+
+@pytest.mark.parametrize("python", SERVED)
+@pytest.mark.parametrize("system", ["Linux", "Windows", "Apple silicon"])
+def test_uv_is_bound_to_the_very_pins(python, system):
+    bounds = [(Requirement(each), set()) for each in tomllib.loads(text("pyproject.toml"))["tool"]["uv"]["constraint-dependencies"]]
+    pinned, bound = chosen(pins("requirements-dev.txt"), python, system), chosen(bounds, python, system)
+    assert {name: bound[name] for name in pinned} == pinned
+    assert {each.name for each, _ in bounds} == {each.name for each, _ in pins("requirements-dev.txt")}
+
+
+def test_make_pins_frees_uv_from_the_old_pins_and_binds_it_to_the_new_ones(checkout):
+    write_python(checkout.bin / "python3", "3.12")
+    checkout.asked(".venv/pyvenv.cfg")
+    uv = checkout.folder / ".venv/bin/uv"
+    uv.write_text('#!/bin/sh\n! grep numpy== pyproject.toml && echo "uv $*" >>asked\n')
+    uv.chmod(0o755)
+    pinned, project = checkout.folder / "requirements-dev.txt", checkout.folder / "pyproject.toml"
+    pinned.write_text(re.sub("^(numpy|tqdm)==[^ ]+", r"\g<0>.post1", pinned.read_text(), flags=re.MULTILINE))
+    expected = re.sub('^    "(numpy|tqdm)==[^ "]+', r"\g<0>.post1", project.read_text(), flags=re.MULTILINE)
+    assert expected.count(".post1") >= 2
+    installs, *compiled = checkout.asked("pins")
+    assert installs == "-m pip install uv"
+    assert [re.sub(" --.*? (?=-c|req)", " ", each) for each in compiled] == [
+        "uv pip compile requirements.in -o requirements.txt",
+        "uv pip compile -c requirements.txt requirements-dev.in -o requirements-dev.txt",
+    ]
+    assert project.read_text() == expected
+    assert not list(checkout.folder.glob("pyproject.toml.*"))
