@@ -117,7 +117,8 @@ def test_commands_are_such_that_can_be_given(page):
         if program == "make":
             assert words[0] in targets, line
         elif program == ".venv/bin/convae":
-            options = cli._parser().parse_args(words)
+            options, further = cli._parser().parse_known_args(words)
+            assert not further or options.command is cli._lab, line
             parameters.check(**parameters.parse(getattr(options, "parameter", [])))
             for name, values in parameters.parse_grid(getattr(options, "grid", [])).items():
                 for value in values:
