@@ -56,10 +56,10 @@ def curve_of_salt_and_pepper(answer):
 )
 def no_biases(answer):
     ahead = read_number(answer)
-    # A short training and a long one differ by a decibel or two, and so may two seeds.
+    # Ours are ahead by 1.2 and 1.3; another training may give more, and a shorter one less.
     if ahead <= 0:
         raise WrongAnswer("at this level the network without biases is ahead: which of the two is subtracted, and are all biases still 0?")
-    if ahead < 1:
+    if ahead < 0.3:
         raise WrongAnswer("that is too small: have both seen levels from 0 to 0.3 only?")
     if ahead > 8:
         raise WrongAnswer("that is too large for a difference: is it the PSNR of one of them?")
