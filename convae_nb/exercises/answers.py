@@ -1,7 +1,10 @@
 """Answers of every kind, read and compared: numbers, arrays, names, choices, functions. Text is compared and never executed."""
 
+import decimal
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import numbers
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,12 @@ class WrongAnswer(Exception):
 def read_number(answer: Any, what: str = "the answer") -> float | int:
     """Read a number, whole numbers of any size included; an array of one value is one."""
     if isinstance(answer, str):
-        raise WrongAnswer(f"{what} must be a number, and text is not computed: leave the quotation marks out")
+        reason = "text is not computed: leave the quotation marks out" if re.search(r"\d", answer) else "this is a text"
+        raise WrongAnswer(f"{what} must be a number, and {reason}")
     if isinstance(answer, bool | np.bool_) or answer is None:
         raise WrongAnswer(f"{what} must be a number, and this is {answer}")
+    if isinstance(answer, numbers.Rational | decimal.Decimal) and not isinstance(answer, int):
+        answer = float(answer)
     if not isinstance(answer, int):
         array = read_array(answer, what)
         if array.size != 1:
@@ -43,10 +49,12 @@ def read_array(answer: Any, what: str = "the answer") -> np.ndarray:
     """Read numbers as an array of floats."""
     try:
         array = np.asarray(answer)
-        if array.dtype.kind not in "iufb" or array.size == 0:
-            raise ValueError
     except (TypeError, ValueError):
-        raise WrongAnswer(f"{what} must be numbers, and this is of type {type(answer).__name__}") from None
+        array = np.array(None)
+    if array.dtype.kind not in "iufb" and array.size:
+        raise WrongAnswer(f"{what} must be numbers, and this is of type {type(answer).__name__}")
+    if array.size == 0:
+        raise WrongAnswer(f"{what} is empty")
     return array.astype("float64")
 
 
@@ -77,7 +85,7 @@ def compare(
         if abs(answer - mistake) <= tolerance:
             raise WrongAnswer(text)
     if answer * truth < 0:
-        raise WrongAnswer(f"{what} has the wrong sign: which of the two is subtracted from which?")
+        raise WrongAnswer(f"{what} has the wrong sign")
     if abs(answer / 100 - truth) <= tolerance:
         raise WrongAnswer(f"{what} looks like percent: give the share, between 0 and 1")
     direction = "large" if answer > truth else "small"
@@ -87,15 +95,23 @@ def compare(
     raise WrongAnswer(f"{what} is too {direction}")
 
 
-def choose(answer: Any, choices: Sequence[str], right: str, wrong: Mapping[str, str]) -> None:
-    """Compare a short text with some that can be chosen."""
-    said = " ".join(str(answer).lower().replace("_", " ").replace("-", " ").strip(" .!'\"").split()) if isinstance(answer, str) else None
-    by_text = {choice.replace("-", " ").lower(): choice for choice in choices}
-    if said not in by_text:
+def choose(answer: Any, choices: Mapping[str, str], also: Mapping[str, str] | None = None) -> None:
+    """Compare a short text with those that can be chosen: each with what is said to it, the right one with nothing.
+
+    `also` has other words for them.
+    """
+    known = {_plain(choice): text for choice, text in choices.items()}
+    known |= {_plain(word): choices[choice] for word, choice in (also or {}).items()}
+    text = known.get(_plain(answer)) if isinstance(answer, str) else None
+    if text is None:
         listed = ", ".join(f'"{choice}"' for choice in choices)
         raise WrongAnswer(f"the answer must be one of these words: {listed}")
-    if by_text[said] != right:
-        raise WrongAnswer(wrong[by_text[said]])
+    if text:
+        raise WrongAnswer(text)
+
+
+def _plain(text):
+    return re.sub(r"[\W_]+", " ", text).strip().lower()
 
 
 def read_set(answer: Any, what: str = "the answer") -> set[int]:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -19,6 +18,7 @@ def steps_of_a_training(answer):
     mistakes = {
         in_one_epoch: "that is one epoch",
         original.epochs * (60_000 // original.batch_size): "that is the original's recipe: look at this chapter's",
+        60_000 // original.batch_size * fast.epochs: "that is with batches of 200",
         fast.epochs * 60_000: "that is how many digits were seen: a step takes a batch of them",
     }
     compare(read_number(answer), fast.epochs * in_one_epoch, 0, mistakes)
@@ -34,7 +34,7 @@ def seeds_against_epochs(answer):
         "larger": "not in this training: set the range of three seeds' losses against the fall of one loss from the first "
         "epoch to the second"
     }
-    choose(answer, ["larger", "smaller"], "smaller", wrong)
+    choose(answer, wrong | {"smaller": ""})
 
 
 @exercise(
@@ -62,9 +62,11 @@ def sizes_of_codes(answer):
 def which_loss(answer):
     wrong = {
         "cross-entropy": "by PSNR on test digits it is not, after twenty steps from the same start: did you compare the losses themselves?",
-        "neither": "for the first ten steps, yes: look at the twentieth",
+        "neither": "for the first ten steps, yes, and with some seeds for twenty: look at the twentieth with seed 0, and at another seed",
     }
-    choose(answer, ["squared error", "cross-entropy", "neither"], "squared error", wrong)
+    choose(
+        answer, wrong | {"squared error": ""}, also={"mse": "squared error", "ce": "cross-entropy", "the squared error": "squared error"}
+    )
 
 
 KINDS = ("mirrored", "turned", "inverted", "shuffled", "blank", "half")
@@ -76,7 +78,7 @@ KINDS = ("mirrored", "turned", "inverted", "shuffled", "blank", "half")
     right="what has more and other strokes is found, what has fewer is taken for better than a digit.",
 )
 def does_it_know_a_stranger(answer):
-    if not isinstance(answer, Mapping) or set(answer) != set(KINDS):
+    if not hasattr(answer, "keys") or set(answer.keys()) != set(KINDS):
         raise WrongAnswer(f"the answer must be a dict with the keys {', '.join(KINDS)}")
     for kind, right in _areas().items():
         area = read_number(answer[kind], f"the area of {kind}")
@@ -88,7 +90,7 @@ def does_it_know_a_stranger(answer):
             reason = (
                 "the score and the labels go opposite ways: a stranger is a 1"
                 if upside_down
-                else "is the score the squared error of each picture?"
+                else "is the score the squared error of each picture, and are all digits compared with all strangers?"
             )
             raise WrongAnswer(f"the area of {kind} is too {'large' if area > right else 'small'}: {reason}")
 

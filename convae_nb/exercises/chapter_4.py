@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from convae_nb import data, metrics, models, noise, reference
-from convae_nb.exercises.answers import choose, compare, read_number
+from convae_nb.exercises.answers import WrongAnswer, choose, compare, read_number
 from convae_nb.exercises.catalogue import exercise, open_exercise
 
 
@@ -14,10 +14,9 @@ from convae_nb.exercises.catalogue import exercise, open_exercise
 def noise_that_is_not_clipped(answer):
     mistakes = {
         -10 * math.log10(0.5): "a PSNR is of the mean squared error: square the standard deviation",
-        20
-        * -10
-        * math.log10(0.25)
-        / 10: "ten times the logarithm of the squared error, or twenty times that of its root, not twenty of both",
+        -20 * math.log10(0.25): "ten times the logarithm of the squared error, or twenty times that of its root, not twenty of both",
+        -10 * math.log(0.25): "the logarithm is that to the base of ten",
+        0.25: "that is the mean squared error: what is it in dB?",
         _noisy_digits(): "that is what noise.corrupt gives, which clips",
     }
     # A thousand digits' noise leaves some thousandths of a decibel.
@@ -46,15 +45,15 @@ def against_the_median_filter(answer):
 @exercise(
     "4.2",
     asks='one of "denoiser", "autoencoder" and "neither"',
-    right="on clean digits it loses nothing, and with every bit of noise it is further ahead. Chapter 4's range_denoiser is "
-    "better still below its level.",
+    right="on clean digits it loses nothing to the autoencoder of chapter 3, and with noise it is ahead. A rival of its own size that has "
+    "never seen noise wins where there is none. The shipped range_denoiser is better still at light noise.",
 )
 def which_to_ship(answer):
     wrong = {
         "autoencoder": "compare both at a level of 0.05 and 0.1, too: what comes in is not known",
-        "neither": "one of the two is ahead at every level, none included",
+        "neither": "of the two one is ahead at every level of noise, against a rival of the same size too",
     }
-    choose(answer, ["denoiser", "autoencoder", "neither"], "denoiser", wrong)
+    choose(answer, wrong | {"denoiser": ""})
 
 
 @exercise(
@@ -81,13 +80,18 @@ def _twice():
     right="where five networks differ, each of them is off. Whether the spread foretells a misreading is another question.",
 )
 def how_sure(answer):
-    correlation, of_digits, signed = _spread_against_error()
+    answer = read_number(answer)
+    correlation, of_digits, own_grey, signed = _spread_against_error()
     mistakes = {
         of_digits: "that is over the means of whole digits: take every pixel",
-        signed: "an error may go either way: take its size",
+        own_grey: "that is p (1 - p) of one network: take the standard deviation of the five",
     }
-    # 1,000 digits or all 10,000, and which of the networks is judged, move it by a few hundredths.
-    compare(read_number(answer), correlation, 0.05, mistakes)
+    if not -1 <= answer <= 1:
+        raise WrongAnswer("a correlation lies between -1 and 1")
+    if abs(answer - signed) < 0.1:
+        raise WrongAnswer("an error may go either way: take its size")
+    # All digits or the first 1,000, and which of the networks is judged, move it by a hundredth or two.
+    compare(answer, correlation, 0.02, mistakes)
 
 
 @functools.cache
@@ -101,7 +105,8 @@ def _spread_against_error():
         return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
     of_digits = correlation(spread.mean(axis=(1, 2, 3)), np.abs(error).mean(axis=(1, 2, 3)))
-    return correlation(spread, np.abs(error)), of_digits, correlation(spread, error)
+    own_grey = correlation(drawn[0] * (1 - drawn[0]), np.abs(error))
+    return correlation(spread, np.abs(error)), of_digits, own_grey, correlation(spread, error)
 
 
 open_exercise(

@@ -30,13 +30,17 @@ def _compare_sets(found, right, what):
     if extra := found - right:
         raise WrongAnswer(f"a {what} {min(extra)} does not: look at the overlap in the middle")
     if right - found:
-        raise WrongAnswer(f"those are right, and not all: {len(right - found)} are missing")
+        more = len(right - found)
+        raise WrongAnswer(
+            f"{'those are right, and not all' if found else 'there are some'}: {'one more does' if more == 1 else f'{more} more do'}"
+        )
 
 
 @exercise(
     "5.2",
     asks="a function that takes a kernel (4, 4, out, in) and gives the cured one",
-    right="its phases sum alike, and no change could be smaller.",
+    right="its phases sum alike, and no change could be smaller. A good answer has, too, what became of the index and of "
+    "the loss, beside a random change of the same size.",
 )
 def cure_without_training(answer):
     kernel = np.random.default_rng(1).normal(size=(4, 4, 3, 5))
@@ -67,7 +71,7 @@ def _sums(kernel):
 )
 def subpixel_without_its_start(answer):
     wrong = {"yes": "not with every seed: is the same start ahead with three of them? (Untrained, it is.)"}
-    choose(answer, ["yes", "no"], "no", wrong)
+    choose(answer, wrong | {"no": ""})
 
 
 open_exercise(

@@ -40,7 +40,7 @@ def codes_at_random(answer):
         "shuffled": "look again at ten of each: which strokes hang together?",
         "neither": "neither gives digits only, but one of them gives some",
     }
-    choose(answer, ["shuffled", "normal", "neither"], "normal", wrong)
+    choose(answer, wrong | {"normal": ""}, also={"gaussian": "normal"})
 
 
 @exercise(
@@ -55,8 +55,10 @@ def packed_in_one_piece(answer):
         128: "zlib saves something on the codes: that is 8 bits for each of the 128 numbers",
         784: "that is one byte for each pixel: pack them",
     }
-    if codes > pixels > 0.9 * of_codes and codes < 1.1 * of_pixels:
+    if abs(codes - of_pixels) < 2 and abs(pixels - of_codes) < 0.1 * of_codes:
         raise WrongAnswer("the codes come first, and then the pixels")
+    if 0 < abs(pixels - of_pixels) < 0.3 * of_pixels and abs(codes - of_codes) < 0.1 * of_codes and abs(pixels - alone) > 2:
+        raise WrongAnswer("the second number is not that of the pixels as they are, in uint8")
     if codes > 10_000:
         raise WrongAnswer("that is for all digits together: divide by their number")
     # Where the eight bits begin and end, and which of the trained networks it is, moves it by a tenth.
@@ -77,8 +79,8 @@ def _bytes():
 def a_wider_network(answer):
     share = read_number(answer)
     # The sweep is short, and its seeds differ: whatever lies between nothing and half is what it can say.
-    if 1 < share <= 50:
-        raise WrongAnswer("the answer looks like percent: give the share, between 0 and 1")
+    if share > 1:
+        raise WrongAnswer("a share lies between 0 and 1: this may be percent, or the gain in dB, to be divided by the distance")
     if share <= 0:
         raise WrongAnswer("the widest network of the three is ahead of the narrowest: which of the two is subtracted from which?")
     if share > 0.5:

@@ -20,7 +20,7 @@ def weights_side_by_side(answer):
 )
 def which_path(answer):
     text = "look at the PSNR without this path alone, beside those without each of the others"
-    choose(answer, ["28x28", "14x14", "7x7"], "28x28", {"14x14": text, "7x7": text})
+    choose(answer, {"28x28": "", "14x14": text, "7x7": text}, also={"largest": "28x28", "middle": "14x14", "smallest": "7x7"})
 
 
 @exercise(
@@ -43,7 +43,7 @@ def read_from_the_code(answer):
 @exercise(
     "7.3",
     asks="a function that takes a pixel's value x, from 0 to 1, and gives its mean noisy value",
-    right="a straight line can be read backwards without a table.",
+    right="a straight line can be read backwards without a table. A good answer has, too, how far pairs come from clean targets.",
 )
 def curve_of_salt_and_pepper(answer):
     curve(answer, lambda x: 0.75 * x + 0.125, tolerance=0.005)  # by hand it is exact; measured on some thousand copies, this close

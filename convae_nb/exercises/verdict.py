@@ -26,6 +26,9 @@ class Verdict:
     right: bool | None
     text: str
 
+    def __bool__(self) -> bool:
+        return self.right is True
+
     def __repr__(self) -> str:
         return f"{self.exercise}, {_WORDS[self.right]}: {self.text}"
 
