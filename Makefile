@@ -28,7 +28,7 @@ test: .venv/installed-dev  ## lint the code, run the quick tests, compare the st
 test-all:  ## the same with the slow tests and the shorter ones of solutions and side notebooks
 	@$(MAKE) test MARKED='-m "not long"'
 
-test-long: .venv/installed-dev  ## compare the solutions and side notebooks that train for minutes
+test-long: .venv/installed-dev  ## what takes minutes each: solutions and side notebooks that train for long, more peers
 	@$(MAKE) test MARKED='-m long'
 
 notebooks: .venv/installed  ## execute the stored chapters again, in place

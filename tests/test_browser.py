@@ -126,7 +126,8 @@ def press(page, key, times):
 def command(target):
     """What make has Python do for a target, once all is installed: the words that follow ``python -m``."""
     makefile = (NOTEBOOKS.parent / "Makefile").read_text("utf-8")
-    return re.search(rf"^{target}: .*\n\t\.venv/bin/python -m (.*)$", makefile, re.MULTILINE)[1].split()
+    # What may stand before it is for the Chinese edition.
+    return re.search(rf"^{target}: .*\n\t(?:\$\(IN\))?\.venv/bin/python -m (.*)$", makefile, re.MULTILINE)[1].split()
 
 
 @pytest.mark.timeout(8 * browser.PATIENCE)
