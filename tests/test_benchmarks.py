@@ -471,7 +471,7 @@ def test_tensorflows_peers_agree_with_ours_and_train_by_the_batch(task):
     assert losses["ours"][-1] < losses["ours"][0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_tensorflows_peers_add_the_same_noise():
     first = {0.0: [], 0.5: []}
     with bench.starting_weights(protocol.TASKS["basic"].filters) as weights:

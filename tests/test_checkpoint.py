@@ -146,10 +146,10 @@ def test_training_works_outside_the_main_thread(dataset, uninterrupted):
 
 
 def test_a_finished_folder_gives_weights_and_history_at_once(dataset, uninterrupted, tmp_path):
-    times = [time.perf_counter()]
+    times = [time.process_time()]
     for _ in range(2):
         model, result = run(dataset, tmp_path)
-        times.append(time.perf_counter())
+        times.append(time.process_time())
     trained, found = np.diff(times)
     assert found < trained / 2, "it compiles nothing"
     assert result.resumed_from == (2, 0)
