@@ -89,7 +89,10 @@ class Read:
             elif token.type.startswith("math"):
                 self.fixed["formulas"][token.content.strip()] += 1
             elif token.type == "html_block":
-                self.fixed["HTML"][token.content.strip()] += 1
+                folded = re.findall(r"(?<=<summary>).*(?=</summary>)", token.content)
+                self.words += folded
+                self.own += folded
+                self.fixed["HTML"][re.sub(r"(?<=<summary>).*(?=</summary>)", "", token.content).strip()] += 1
             elif token.type == "heading_open":
                 self.fixed["headings"][token.tag] += 1
             elif token.type in ("list_item_open", "td_open", "th_open", "blockquote_open"):
@@ -97,7 +100,7 @@ class Read:
 
     def _inline(self, tokens):
         words, own, away = "", "", False
-        for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        for token, after in zip(tokens, [*tokens, None][1:], strict=True):
             said = ""
             if token.type == "text":
                 said = token.content
@@ -158,6 +161,8 @@ def number_words(text):
     """Give the numbers that an English text says in words."""
     found, value = set(), 0
     for word in re.findall(r"[a-z]+|[^a-z\s-]", text.lower()):
+        if word not in WORDS and word.removesuffix("s") in WORDS:  # of digits, as "sevens"
+            word = word.removesuffix("s")
         if word in SCALES:
             value = max(value, 1) * SCALES[word]
         elif word in WORDS:
