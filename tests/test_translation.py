@@ -17,6 +17,7 @@ TO_TRANSLATE = {
     "README.md",
     "book/glossary.md",
     "book/howto/denoise.md",
+    "book/howto/elsewhere.md",
     "book/howto/export.md",
     "book/howto/own_images.md",
     "book/howto/scale.md",
