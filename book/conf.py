@@ -11,6 +11,7 @@ import posixpath
 import re
 from pathlib import Path
 
+import chinese_search
 import pydantic
 from docutils import nodes
 from docutils.utils.math import latex2mathml
@@ -100,6 +101,7 @@ autosummary_context = {"offered": {f"convae_nb.{word}": {name: _kind(name) for n
 
 
 def setup(app):
+    app.add_search_language(chinese_search.SearchChinese)
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
     app.connect("doctree-resolved", _take_handlers_out)
