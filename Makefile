@@ -43,7 +43,7 @@ bench: .venv/installed  ## measure speed beside other ways to compute the same: 
 images: .venv/installed-dev  ## draw the pictures of README and chapters
 	.venv/bin/python images/make.py
 
-book: .venv/installed-dev  ## build chapters, reference and what else there is to read into build/book/
+book: .venv/installed-dev  ## build chapters, reference and what else there is to read into build/book/, in Chinese into its zh/
 	.venv/bin/python book/make.py
 
 COMPILE = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate $(UPGRADE)

@@ -1,4 +1,7 @@
-"""What the book is made of, for Sphinx; book/make.py builds it. Nothing is executed, and no page asks another server for anything."""
+"""What the book is made of, for Sphinx; book/make.py builds it, in English and, with the tag zh, in Chinese.
+
+Nothing is executed, and no page asks another server for anything.
+"""
 
 import ast
 import importlib.util
@@ -8,6 +11,7 @@ import posixpath
 import re
 from pathlib import Path
 
+import chinese_search
 import pydantic
 from docutils import nodes
 from docutils.utils.math import latex2mathml
@@ -17,11 +21,12 @@ from sphinx.pycode import ModuleAnalyzer
 import convae_nb
 
 HERE = Path(__file__).parent
+CHINESE = tags.has("zh")  # noqa: F821, Sphinx gives them
 
 project = "convae"
 html_title = "convae"
 language = "en"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+extensions = ["languages", "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 nitpicky = True
 
 # Pages are Markdown, or notebooks as they are stored.
@@ -44,19 +49,27 @@ templates_path = [str(HERE / "_templates")]
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
-html_css_files = ["book.css", "live.css"]
+# What the live parts load is many megabytes: Chinese pages take it from the English book, in whose folder they lie.
+LIVE = "../../_static/" if CHINESE else ""
+html_css_files = ["book.css", f"{LIVE}live.css"]
 html_favicon = "_static/favicon.svg"
 html_domain_indices = False  # one package needs no index of modules
-html_js_files = [(name, {"defer": "defer"}) for name in ("book.js", "convae.js")]
+html_js_files = [(name, {"defer": "defer"}) for name in ("book.js", f"{LIVE}convae.js")]
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "convae"},
     "show_toc_level": 2,
+    "article_header_end": ["language.html", "article-header-buttons.html"],
     "navbar_persistent": [],  # else wide pages have two fields to search in
     "footer_content_items": [],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+if CHINESE:
+    language = "zh_CN"
+    nb_code_prompt_show, nb_code_prompt_hide = "展开单元格", "收起单元格"
+    html_theme_options["search_bar_text"] = "搜索……"
 
 
 def _origins(word):
@@ -88,6 +101,7 @@ autosummary_context = {"offered": {f"convae_nb.{word}": {name: _kind(name) for n
 
 
 def setup(app):
+    app.add_search_language(chinese_search.SearchChinese)
     app.add_html_math_renderer("mathml", (_mathml, None), (_mathml, None))
     app.connect("source-read", _relink)
     app.connect("doctree-resolved", _take_handlers_out)

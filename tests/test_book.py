@@ -1,7 +1,11 @@
-"""The book as `make book` builds it, without a network: what it holds, where its links lead, and in Chromium how it reads."""
+"""The book as `make book` builds it, without a network: what it holds, where its links lead, and in Chromium how it reads.
+
+What both languages share, tests see on English pages; the Chinese ones have tests of their own at the end.
+"""
 
 import contextlib
 import functools
+import html.parser
 import http.server
 import importlib
 import inspect
@@ -21,10 +25,16 @@ import pytest
 import convae_nb
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book"))
+import chinese_search  # noqa: E402
+import translation  # noqa: E402
+
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if re.fullmatch(r"notebooks/\d\d_.*", path.relative_to(ROOT).as_posix())]
 MODULES = sorted({*convae_nb.__all__} - {"keras", "tf"})
 MADE = {"benchmarks/RESULTS.html", "genindex.html", "search.html"}  # by other programs
+# In Chinese: with a live part, with words alone, with code and figures.
+SEEN = ["zh/index.html", "zh/howto/web.html", "zh/notebooks/solutions/02_architecture.html"]
 # pandas leaves the corner of a table empty, and so is its heading.
 KNOWN = {("empty-table-header", "th")}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4 * browser.PATIENCE)]
@@ -51,10 +61,20 @@ def parsed(path):
     return bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
-def pages(book):
-    """Every page by its name, in the order of names."""
+@functools.cache
+def tags(path):
+    """The elements of a page, each by its name and attributes; for all pages, faster than `parsed`."""
+    found = []
+    parser = html.parser.HTMLParser()
+    parser.handle_starttag = lambda name, attributes: found.append((name, dict(attributes)))
+    parser.feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+def pages(book, chinese=False):
+    """Every page of one language by its name, in the order of names."""
     found = {path.relative_to(book).as_posix(): path for path in sorted(book.rglob("*.html"))}
-    return {name: path for name, path in found.items() if not name.startswith("_")}
+    return {name: path for name, path in found.items() if "_static" not in name and name.startswith("zh/") == chinese}
 
 
 def page_of(notebook):
@@ -168,9 +188,9 @@ def test_the_reference_keeps_the_order_in_which_a_room_names_what_it_offers(book
 
 def test_every_link_anchor_and_picture_is_there(book):
     internal = 0
-    for name, path in pages(book).items():
-        for tag in parsed(path).find_all(True):
-            for link in filter(None, (tag.get("href"), tag.get("src"))):
+    for name, path in (pages(book) | pages(book, chinese=True)).items():
+        for _, attributes in tags(path):
+            for link in filter(None, (attributes.get("href"), attributes.get("src"))):
                 parts = urlsplit(link)
                 if parts.scheme in ("https", "data") or link == "#":
                     continue
@@ -180,8 +200,13 @@ def test_every_link_anchor_and_picture_is_there(book):
                 assert target.is_file(), f"{name}: {link}"
                 assert target.is_relative_to(book.resolve()), f"{name}: {link}"
                 if parts.fragment and target.suffix == ".html":
-                    assert parsed(target).find(id=unquote(parts.fragment)), f"{name}: {link}"
-    assert internal > 1000
+                    assert unquote(parts.fragment) in anchors(target), f"{name}: {link}"
+    assert internal > 2000
+
+
+@functools.cache
+def anchors(path):
+    return {attributes.get("id") for _, attributes in tags(path)}
 
 
 def test_no_page_takes_anything_from_another_server(book):
@@ -291,12 +316,14 @@ def test_figures_keep_a_white_ground_on_dark_pages(book, chromium):
         assert set(grounds) == {"rgb(255, 255, 255)"}
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-def test_no_page_is_wider_than_its_window(book, address, chromium, width):
-    with visit(chromium, viewport={"width": width, "height": 900}) as page:
-        for name in pages(book):
+def test_no_page_is_wider_than_its_window(book, address, chromium):
+    with visit(chromium) as page:
+        for name in [*pages(book), *SEEN]:
+            page.set_viewport_size({"width": 400, "height": 900})
             page.goto(address + name)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400, name
+            page.set_viewport_size({"width": 1280, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -308,7 +335,7 @@ def test_axe_finds_no_barrier_on_any_page_nor_in_the_dark_on_every_fourth(book, 
     options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": ["color-contrast"]} if theme == "dark" else {})
     found, every = set(), list(pages(book))
     with visit(chromium, color_scheme=theme) as page:
-        for name in every if theme == "light" else {*every[::4], "index.html", "live.html"}:
+        for name in [*(every if theme == "light" else {*every[::4], "index.html", "live.html"}), *SEEN]:
             page.goto(address + name)
             # Code, whose every word is an element, is coloured alike everywhere.
             context = None if name == page_of(CHAPTERS[0]) else {"exclude": [[".cell_input"]]}
@@ -318,3 +345,91 @@ def test_axe_finds_no_barrier_on_any_page_nor_in_the_dark_on_every_fourth(book, 
                     if (violation["id"], tag) not in KNOWN:
                         found.add((violation["impact"], violation["id"], name, node["html"][:200]))
     assert not found
+
+
+# --- the Chinese book
+
+
+def test_the_chinese_book_has_every_page_that_is_written_by_hand(book):
+    english = {name for name in pages(book) if not re.match("reference|benchmarks/", name)}
+    assert {name.removeprefix("zh/") for name in pages(book, chinese=True)} == english
+
+
+def test_each_page_leads_to_the_same_in_the_other_language_and_says_which_it_is_in(book):
+    languages = {False: "en", True: "zh-CN"}
+    for chinese, language in languages.items():
+        for name, path in pages(book, chinese).items():
+            assert [attributes["lang"] for tag, attributes in tags(path) if tag == "html"] == [language], name
+            other = book / (name.removeprefix("zh/") if chinese else f"zh/{name}")
+            found = [attributes for _, attributes in tags(path) if attributes.get("rel") == "alternate"]
+            assert len(found) == 2 * other.exists(), name  # for programs and for readers
+            assert all(path.parent.joinpath(each["href"]).resolve() == other.resolve() for each in found), name
+            assert all(each["hreflang"] == languages[not chinese] == each.get("lang", each["hreflang"]) for each in found), name
+
+
+def test_a_reader_goes_to_the_other_language_and_back_with_what_is_set(book, chromium):
+    with visit(chromium) as page:
+        page.goto((book / "live.html").as_uri() + "#kind=blur")
+        page.get_by_role("link", name="中文").click()
+        page.wait_for_url("**/zh/live.html#*kind=blur*")
+        page.locator(".convae-live[lang=en] button").first.wait_for()
+        page.get_by_role("link", name="English").click()
+        page.wait_for_url(re.compile(r"(?<!zh)/live\.html#.*kind=blur"))
+
+
+def test_chinese_pages_take_the_live_parts_from_the_english_book(book, address, chromium):
+    assert not list(book.glob("zh/_static/networks")) + list(book.glob("zh/_static/convae.js"))
+    with visit(chromium) as page:
+        asked = []
+        page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+        page.goto(f"{address}zh/index.html")
+        page.locator("canvas[aria-label*=PSNR]").wait_for()
+        assert {"/_static/convae.js", "/_static/live.css", "/_static/digits.js"} < {*asked}
+
+
+def test_what_is_not_translated_yet_or_not_anew_says_so(book):
+    for each in translation.translations():
+        if each.source != "README.md":
+            made = each.made(each.shown())
+            shown = (book / "zh" / each.source.removeprefix("book/")).with_suffix(".html").read_text(encoding="utf-8")
+            for notice in (translation.MISSING, translation.STALE):
+                assert shown.count(f"<p>{notice.removeprefix('> ')}</p>") == made.count(notice), each.source
+
+
+def test_a_search_finds_a_chinese_word_within_a_sentence(book, address, chromium):
+    text = (book / "zh/howto/web.html").read_text(encoding="utf-8")
+    assert "能提供静态文件的主机" in text
+    with visit(chromium) as page:
+        page.goto(f"{address}zh/index.html")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("静态文件")
+        page.keyboard.press("Enter")
+        page.locator("#search-results a[href*='howto/web.html']").first.click()
+        assert page.locator("article h1").inner_text().startswith("把这本书放到网上")
+
+
+def test_the_browser_cuts_a_query_into_what_the_index_has(book, chromium):
+    search = chinese_search.SearchChinese({})
+    with visit(chromium) as page:
+        page.goto((book / "zh/search.html").as_uri())
+        for query, parts in {
+            "棋盘状伪影": ["棋盘", "盘状", "状伪", "伪影"],
+            "熵": ["熵"],
+            "PSNR值，28 个": ["PSNR", "值", "28", "个"],
+            "code_size": ["code_size"],
+        }.items():
+            assert page.evaluate("splitQuery", query) == parts
+            assert {*parts} <= {*search.split(f"这里有{query}。")}
+
+
+def test_the_theme_speaks_chinese(book, address, chromium):
+    with visit(chromium) as page:
+        for name in SEEN:
+            page.goto(address + name)
+            said = page.evaluate("""() => [...document.querySelectorAll("body *")].filter((one) => !one.closest("article")).flatMap((one) =>
+                ["title", "data-bs-original-title", "aria-label", "placeholder"].map((kind) => one.getAttribute(kind)).filter(Boolean))""")
+            assert len(said) > 10
+            assert [words for words in said if not re.search("[\u4e00-\u9fff]", words)] == []
+            shown = page.locator(".bd-header-article, .prev-next-subtitle, .collapsed, .onthispage, .search-button__default-text")
+            words = re.findall(r"[A-Za-z]{2,}", " ".join(shown.all_inner_texts()))
+            assert {*words} <= {"English"}

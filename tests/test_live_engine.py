@@ -118,8 +118,12 @@ def pictures(*shape, seed=0):
 
 
 def held(model, name="network"):
+    return assigned(live.network_script(model, name), name)
+
+
+def assigned(script, name):
     """What the script of a network assigns, as a page reads it."""
-    place, _, value = live.network_script(model, name).partition(" = ")
+    place, _, value = script.partition(" = ")
     assert place == f'convae.networks["{name}"]'
     assert value.endswith(";\n")
     return json.loads(value[:-2])
@@ -163,6 +167,13 @@ def marked(names, quick):
 def test_a_shipped_network_gives_the_logits_that_keras_gives(run, name):
     file, noisy, expected = shipped(name)
     assert distance(run(LOGITS, file=file, images=noisy), expected) < 1e-4
+
+
+def test_what_is_written_for_pages_is_the_script_of_each_network(tmp_path):
+    live.write(tmp_path, QUICK)
+    for name in QUICK:
+        script = (tmp_path / f"networks/{name.replace('/', '-')}.js").read_text(encoding="utf-8")
+        assert assigned(script, name) == shipped(name)[0]
 
 
 def test_the_engine_has_the_decoders_of_the_package(run):

@@ -6,6 +6,7 @@ a page share, and the others are those parts.
 """
 
 import base64
+import inspect
 import json
 import os
 from collections.abc import Iterable
@@ -16,9 +17,10 @@ from numpy.typing import ArrayLike
 
 from convae_nb import data, reference
 from convae_nb._base.tensorflow import keras
-from convae_nb.models import arguments_of
+from convae_nb.models import arguments_of, build_autoencoder
 from convae_nb.plots.frames import SHOW
-from convae_nb.reference.names import canonical
+from convae_nb.reference.names import RUNS, canonical
+from convae_nb.reference.networks import stored_weights
 
 _HERE = Path(__file__).parent
 _SCRIPTS = ("engine", "worker", "page", "pad", "explorer", "draw", "checkerboards", "code", "generate")
@@ -38,7 +40,7 @@ def write(folder: str | os.PathLike, names: Iterable[str] = reference.NAMES) -> 
     digits = data.load()
     files = {"convae.js": script(), "live.css": read("live.css"), "digits.js": digits_script(digits.x_test, np.asarray(digits.y_test))}
     for name in sorted(set(map(canonical, names))):
-        files[f"networks/{name.replace('/', '-')}.js"] = network_script(reference.load(name), name)
+        files[f"networks/{name.replace('/', '-')}.js"] = _network(name, _arguments(name), stored_weights(name))
     for name, text in files.items():
         path = Path(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +95,17 @@ def network_script(model: keras.Model, name: str) -> str:
     ValueError
         If the model is not of `models.build_autoencoder`.
     """
-    arguments, weights = arguments_of(model), model.get_weights()
+    return _network(name, arguments_of(model), model.get_weights())
+
+
+def _arguments(name):
+    """What `arguments_of` gives for the model of a reference run. To build all models for it would take a quarter of a minute."""
+    build = inspect.signature(build_autoencoder).bind(**RUNS[name.split("/")[0]].model)
+    build.apply_defaults()
+    return {key: value for key, value in build.arguments.items() if key != "seed"}
+
+
+def _network(name, arguments, weights):
     held = {"model": arguments, "shapes": [array.shape for array in weights], "weights": _text(np.concatenate(weights, axis=None))}
     return f"convae.networks[{json.dumps(name)}] = {json.dumps(held)};\n"
 

@@ -307,6 +307,7 @@ globalThis.convae = (() => {
       const part = convae.parts[element.dataset.part];
       if (!part) continue;
       element.replaceChildren();
+      element.lang = "en"; // whatever the page's
       part(element);
     }
   };

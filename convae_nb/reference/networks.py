@@ -1,6 +1,6 @@
 """The reference networks: trainings done once, whose weights and records ship with the package.
 
-Weights are plain arrays, read without pickles, within the size of the model, and only if their checksum fits the record.
+Weights are plain arrays, read without pickles, within a limit, and only if their checksum fits the record.
 """
 
 import json
@@ -27,6 +27,7 @@ _EPOCH = 60_000  # images
 _TEST_LEVEL = 0.5  # what a model that learned on a range of levels is measured on
 _APART = ("own_denoiser", "photographs", "skip", "photo_denoiser")  # runs that are stored by their kind, all others by their decoder
 _RECORD_LIMIT = 10_000_000  # bytes of a file of records
+_WEIGHTS_LIMIT = 1_000_000  # bytes of a run's weights; the largest has a quarter of that
 
 
 def load(name: str) -> keras.Model:
@@ -52,16 +53,26 @@ def load(name: str) -> keras.Model:
     >>> load("original_basic").count_params()
     4385
     """
+    weights = stored_weights(name)
+    model = models.build_autoencoder(**_arguments(name))
+    model.set_weights(weights)
+    return model
+
+
+def stored_weights(name: str) -> list[np.ndarray]:
+    """Read the trained weights of a reference run, in the order of the model's own; to be had without building one."""
     stated, path = record(name), _path(name, "npz")
+    prefix = f"{canonical(name)}/"
     try:
-        model = models.build_autoencoder(**_arguments(name))
-        weights = _stored_weights(path, canonical(name), limit=sum(4 * weight.size + 200 for weight in model.get_weights()))
+        arrays = archive.read_arrays(
+            path, label=path.name, wanted=lambda key: key.startswith(prefix), limit=_WEIGHTS_LIMIT, cure="install it again"
+        )
+        weights = [arrays[key] for key in sorted(arrays)]
         if (found := _digest(weights)) != stated["sha256"]:
             raise ValueError(f"the weights should have SHA-256 {stated['sha256']}, found {found}")
-        model.set_weights(weights)
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(path, name, error) from error
-    return model
+    return weights
 
 
 def record(name: str) -> dict[str, Any]:
@@ -383,12 +394,6 @@ def _measure(model, recipe, clean):
         "test": metrics.evaluate(model, clean, inputs).loc[0].to_dict(),
         "checkerboard": {what: round(float(np.median(checkerboard.checkerboard_index(of))), 4) for what, of in boards.items()},
     }
-
-
-def _stored_weights(path, name, limit):
-    prefix = f"{name}/"
-    stored = archive.read_arrays(path, label=path.name, wanted=lambda key: key.startswith(prefix), limit=limit, cure="install it again")
-    return [stored[key] for key in sorted(stored)]
 
 
 def _records(path):
