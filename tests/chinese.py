@@ -57,6 +57,8 @@ WRONG = [
 SMALL = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {word: number for number, word in enumerate(SMALL.split())} | {word: 10 * tens for tens, word in enumerate(TENS.split(), 2)}
+MONTHS = "january february march april may june july august september october november december"
+WORDS |= {month: number for number, month in enumerate(MONTHS.split(), 1) if month != "may"}  # which is a verb
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 _parser = create_md_parser(MdParserConfig(enable_extensions={"colon_fence", "dollarmath"}), markdown_it.renderer.RendererHTML)
