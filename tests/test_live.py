@@ -40,6 +40,8 @@ def site(tmp_path_factory):
         part = "draw" if name == "front" else name
         tail = '<div style="height: 3000px"></div>' if name == "front" else ""
         (folder / f"{name}.html").write_text(PAGE.format(part=part, more=more, tail=tail), encoding="utf-8")
+    both = PAGE.format(part="explorer", more="", tail='<div class="convae-live" data-part="draw"></div>')
+    (folder / "both.html").write_text(both, encoding="utf-8")
     return folder
 
 
@@ -145,7 +147,7 @@ def test_every_control_of_the_explorer_moves_the_pictures_and_the_address_brings
             seen.append(pixels(page, "network"))
             assert not np.array_equal(seen[-1], seen[-2]), key
             expected[key] = str(shown[key])
-            assert state_of(page)[key] == expected[key]
+            assert state_of(page)[f"explorer.{key}"] == expected[key]
         assert expected == {"kind": "salt_and_pepper", "level": "0.26", "seed": "1", "network": "skip_denoiser/0", "digits": "ten times 3"}
         link = page.url
     with visit(chromium, link) as again:
@@ -153,8 +155,42 @@ def test_every_control_of_the_explorer_moves_the_pictures_and_the_address_brings
         assert again.locator("label", has_text="digits").locator("select").input_value() == "ten times 3"
 
 
-@pytest.mark.parametrize("fragment", ["kind=none&level=9e9&seed=-1&network=x&digits=y&drawing=%00", "level=NaN&drawing=((("])
+def test_a_copied_link_has_one_part_s_state_and_opens_the_page_there(address, chromium):
+    catch = "navigator.clipboard.writeText = async (text) => { window.copied = text; };"
+    with visit(chromium, address + "both.html", script=catch) as page:
+        explorer, drawing = page.locator("[data-part=explorer]"), page.locator("[data-part=draw]")
+        explorer.get_by_role("button", name="new noise").click()
+        drawing.locator("label", has_text=re.compile("^noise ")).locator("select").select_option("blur")
+        assert drawing.get_by_role("button", name="new noise").is_disabled(), "blur has no seed"
+        assert state_of(page).items() >= {"explorer.seed": "1", "draw.kind": "blur"}.items()
+        drawing.get_by_role("button", name="copy link").click()
+        link = page.evaluate("copied")
+        assert "at=draw" in link
+        assert "explorer" not in urlsplit(link).fragment
+        # What is asked for in the address of the open page is shown, too.
+        page.evaluate("location.hash = '#explorer.kind=occlusion'")
+        page.wait_for_function("document.querySelector('[data-part=explorer] .convae-slider')?.innerText.includes('shorter side')")
+    with visit(chromium, link) as page:
+        page.wait_for_function("scrollY > 100")
+        chosen = page.locator("label", has_text=re.compile("^noise ")).locator("select")
+        assert [choice.input_value() for choice in chosen.all()] == ["gaussian", "blur"]
+
+
+def test_a_network_that_does_not_come_leaves_pale_pictures_and_a_sentence(address, chromium):
+    with visit(chromium, address + "explorer.html", expected=["Failed to load"]) as page:
+        page.route("**/networks/skip_denoiser-0.js", lambda route: route.abort())
+        choose(page, "network", "skip_denoiser/0")
+        page.get_by_text("networks/skip_denoiser-0.js could not be loaded. Is there a connection?").wait_for()
+        shown = page.locator("canvas[aria-label^=network]").first
+        assert shown.evaluate("canvas => getComputedStyle(canvas).opacity") == "0.3"
+        page.unroute("**/networks/skip_denoiser-0.js")
+        after(page, lambda: page.get_by_role("button", name="new noise").click())
+        page.wait_for_function("!document.querySelector('.convae-old')")
+
+
+@pytest.mark.parametrize("fragment", ["kind=none&level=9e9&seed=-1&network=x&digits=y&drawing=%00&at=z", "level=NaN&drawing=((("])
 def test_nonsense_in_the_address_is_passed_over(address, chromium, fragment):
+    fragment = "&".join(f"explorer.{part}" for part in fragment.split("&"))
     with visit(chromium, f"{address}explorer.html#{fragment}") as page:
         assert pixels(page, "network").shape == (28, 280)
 
@@ -195,7 +231,7 @@ def test_a_picture_of_ones_own_is_fitted_into_grey_pixels(address, chromium, tmp
         assert np.all(shown[8:20, :13] == round(0.299 * 255))
         assert np.all(shown[8:20, 15:] == 0)
         page.locator("input[type=file]").set_input_files(tmp_path / "notes.txt")
-        page.get_by_text("notes.txt is no picture").wait_for()
+        page.get_by_text("notes.txt could not be read as a picture").wait_for()
         # Another is dropped.
         picture[:, :60] = (0, 0, 255)
         Image.fromarray(picture).save(tmp_path / "blue.png")
@@ -210,7 +246,20 @@ def test_a_picture_of_ones_own_is_fitted_into_grey_pixels(address, chromium, tmp
         )
         after(page, lambda: page.locator(".convae-drop").dispatch_event("drop", {"dataTransfer": dropped}))
         assert np.all(pixels(page, "clean")[8:20, :13] == round(0.114 * 255))
-        assert not page.get_by_text("is no picture").is_visible()
+        assert not page.get_by_text("could not be read").is_visible()
+        # Ink on paper, and on nothing: bright on black, until one asks for the contrary.
+        paper = np.full((56, 56, 4), 255, dtype="uint8")
+        paper[20:36, 20:36, :3] = 0
+        nothing = np.where(paper[..., :1] == 255, 0, paper)
+        nothing[20:36, 20:36] = (0, 0, 0, 255)
+        for name, ink in {"paper.png": paper, "nothing.png": nothing}.items():
+            Image.fromarray(ink).save(tmp_path / name)
+            after(page, lambda name=name: page.locator("input[type=file]").set_input_files(tmp_path / name))
+            shown = pixels(page, "clean")
+            assert (shown[14, 14], shown[3, 3]) == (255, 0), name
+        after(page, lambda: page.get_by_label("exchange dark and light").uncheck())
+        shown = pixels(page, "clean")
+        assert (shown[14, 14], shown[3, 3]) == (0, 255)
 
 
 def draw(page, points):
@@ -258,7 +307,7 @@ def test_a_drawing_by_mouse_is_fitted_as_mnist_was_and_passes_through_the_networ
         link, drawn = page.url, what_goes_in(page)
         after(page, lambda: page.get_by_label("fit it as MNIST was made").uncheck())
         assert not is_fitted(what_goes_in(page))
-        assert state_of(page)["drawing"].endswith("!")
+        assert state_of(page)["draw.drawing"].endswith("!")
         page.get_by_role("button", name="undo").click()
         page.get_by_text("Nothing is drawn yet").wait_for()
     with visit(chromium, link) as again:
@@ -282,6 +331,41 @@ def test_a_finger_draws_and_does_not_scroll_the_page(address, chromium):
         assert is_fitted(what_goes_in(page))
         assert page.evaluate("scrollY") == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_drawing_takes_an_example_s_place_and_every_change_can_be_undone(address, chromium):
+    with visit(chromium, address + "front.html", has_touch=True) as page:
+        example = what_goes_in(page)
+        draw(page, SEVEN)
+        page.wait_for_timeout(200)
+        seven = what_goes_in(page)
+        page.get_by_role("button", name="undo").click()
+        page.wait_for_timeout(200)
+        np.testing.assert_array_equal(what_goes_in(page), example)
+        page.get_by_role("button", name="clear").click()
+        page.get_by_text("Nothing is drawn yet").wait_for()
+        draw(page, SEVEN)
+        page.wait_for_timeout(200)
+        np.testing.assert_array_equal(what_goes_in(page), seven)
+        page.locator("label", has_text="begin with").locator("select").select_option("a 3 of the test set")
+        page.wait_for_timeout(200)
+        assert not np.array_equal(what_goes_in(page), seven)
+        page.get_by_role("button", name="undo").click()
+        page.wait_for_timeout(200)
+        np.testing.assert_array_equal(what_goes_in(page), seven)
+        # A second finger, far from the first, draws nothing.
+        box, fingers = page.locator(".convae-pad-canvas").bounding_box(), page.context.new_cdp_session(page)
+        page.get_by_role("button", name="clear").click()
+        for kind, places in {"Start": [(112, 30)], "Move": [(112, 40), (20, 200)], "End": []}.items():
+            at = [{"x": box["x"] + x, "y": box["y"] + y, "id": i} for i, (x, y) in enumerate(places)]
+            fingers.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+        assert len(state_of(page)["draw.drawing"]) == 6, "two points"
+
+
+def test_a_damaged_drawing_in_a_link_is_left_out_and_said(address, chromium):
+    with visit(chromium, address + "front.html#draw.drawing=4~abcde", ready=".convae-pad-told") as page:
+        page.get_by_text("The drawing in the link is damaged").wait_for()
+        page.get_by_text("Nothing is drawn yet").wait_for()
 
 
 def test_keys_alone_draw_undo_and_clear(address, chromium):

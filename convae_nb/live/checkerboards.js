@@ -2,11 +2,12 @@
 
 convae.parts.checkerboards = (root) => {
   "use strict";
-  const { make, address, engine } = convae, WEIGHTS = ["all equal", "random", "tied"], DIMENSIONS = ["one dimension", "two dimensions"];
+  const { make, engine } = convae, address = convae.addressOf("checkerboards");
+  const WEIGHTS = ["all equal", "random", "tied"], DIMENSIONS = ["one dimension", "two dimensions"];
   const DECODERS = Object.keys(engine.DECODERS), PERIODS = [8, 4, 2], SHOWN = 256; // outputs a side: of more, the first ones are drawn
   const DIGITS = Array.from({ length: 10 }, (_, digit) => `a ${digit} of the test set`), OWN = "your drawing";
-  const get = (key, all, otherwise = all[0]) => { const value = address.get(`checkerboards.${key}`); return all.includes(value) ? value : otherwise; };
-  const number = (key, otherwise, low, high) => Math.round(address.number(`checkerboards.${key}`, otherwise, low, high));
+  const get = (key, all, otherwise = all[0]) => { const value = address.get(key); return all.includes(value) ? value : otherwise; };
+  const number = (key, otherwise, low, high) => Math.round(address.number(key, otherwise, low, high));
   const state = {
     kernel: number("kernel", 3, 1, 7), stride: number("stride", 2, 1, 4), layers: number("layers", 1, 1, 3), seed: number("seed", 0, 0, 999999),
     weights: get("weights", WEIGHTS), dimensions: get("dimensions", DIMENSIONS),
@@ -108,17 +109,17 @@ convae.parts.checkerboards = (root) => {
     return { low: flat ? low - 1 : low, high: flat ? low + 1 : high, range: `${low.toFixed(1)} to ${high.toFixed(1)}` };
   };
 
-  const draw = convae.latest(async (stale) => {
+  const draw = convae.latest(table, alert.say, async (stale) => {
     const image = state.picture === OWN ? drawn : (await convae.loadDigits())[10 * DIGITS.indexOf(state.picture)];
     table.hidden = !image;
-    alert.say(image ? "" : "Nothing is drawn yet: draw a digit.");
-    if (!image) return;
+    if (!image) return "Nothing is drawn yet: draw a digit.";
     const ending = state.bare === "yes" ? "-bare" : "";
     const all = await Promise.all(DECODERS.map((name) => convae.ask("checkered", { name: `fast_basic-${name}${ending}/0`, image })));
-    if (stale()) return;
+    if (stale()) return "";
     const measured = all.map((found, i) => showDecoder(columns[i].shown, found));
     drew("decoders", { measured });
-  }, (text) => { if (text) alert.say(text); });
+    return "";
+  });
 
   function showDecoder(shown, { flat, logits, image }) {
     const ofFlat = stretched(flat.picture), ofLogits = stretched(logits.picture);
@@ -157,14 +158,14 @@ convae.parts.checkerboards = (root) => {
   }
 
   function keep() {
-    address.set(Object.fromEntries(Object.entries(state).map(([key, value]) => [`checkerboards.${key}`, key === "drawing" && state.picture !== OWN ? null : value])));
+    address.set(Object.fromEntries(Object.entries(state).map(([key, value]) => [key, key === "drawing" && state.picture !== OWN ? null : value])));
   }
 
   root.classList.add("convae-checkerboards");
   root.append(
     convae.controls(slide("kernel", "kernel size", 1, 7), slide("stride", "stride", 1, 4), slide("layers", "layers", 1, 3)),
     convae.controls(convae.choice("weights", WEIGHTS, state.weights, moved("weights")), others,
-      convae.choice("drawn in", DIMENSIONS, state.dimensions, moved("dimensions")), convae.link()),
+      convae.choice("drawn in", DIMENSIONS, state.dimensions, moved("dimensions")), convae.link(address)),
     make("p", { class: "convae-meaning" }, "Tied weights are random ones, convolved with a box of the stride's length. That makes the phases equal: "
       + "it is what a nearest-neighbour resize followed by a convolution does. Such a kernel is as wide as kernel size and stride together, less 1. All layers have the same sizes; random weights are new in each."),
     figure, line, told, below,
@@ -172,8 +173,8 @@ convae.parts.checkerboards = (root) => {
     convae.controls(choice, convae.box("without the last convolution", state.bare === "yes", (value) => { state.bare = value ? "yes" : "no"; keep(); draw(); })),
     drawing, alert.node, table,
     make("p", { class: "convae-meaning" }, "Flat input is the mean code of what is shown, in every cell, and what is drawn from it is seen far from the border. It and the logits are "
-      + "stretched from their smallest to their largest value. The scatter is the standard deviation of the phases' means as a share of their root mean square (flat_answer). "
-      + "The index (checkerboard_index) compares the power of checkerboards and stripes of period 2 with the power around them: for white noise it is about 1, and for a single digit it wanders."));
+      + "stretched from their smallest to their largest value. The scatter is the standard deviation of the phases' means as a share of their root mean square. "
+      + "The checkerboard index compares the power of checkerboards and stripes of period 2 with the power around them: for white noise it is about 1, and for a single digit it wanders."));
   table.hidden = true;
   showFlat();
   draw();

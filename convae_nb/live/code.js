@@ -23,7 +23,8 @@ convae.entropy = ({ values }) => {
 
 convae.parts.code = (root) => {
   "use strict";
-  const { make, address, engine } = convae, OWN = "your drawing", NETWORKS = ["original_basic/0", "fast_basic/0"];
+  const { make, engine } = convae, address = convae.addressOf("code");
+  const OWN = "your drawing", NETWORKS = ["original_basic/0", "fast_basic/0"];
   const MAPS = 8, STEPS = 9, AS_THEY_ARE = 32, decibels = (score) => `${score.toFixed(1)} dB`;
 
   // ---- State: an end is {digit, image}, the digit a class or OWN, the image which of the page's ten ---------------------------------
@@ -34,14 +35,14 @@ convae.parts.code = (root) => {
   const ownOnWalk = () => [state.from, state.to].some(({ digit }) => digit === OWN);
   const inAddress = ({ digit, image }) => (digit === OWN ? "drawing" : `${digit}-${image}`);
   const named = ({ digit, image }) => (digit === OWN ? OWN : `${digit}, image ${image}`);
-  const bitsAsked = Math.round(address.number("code.bits", AS_THEY_ARE, 1, AS_THEY_ARE));
+  const bitsAsked = Math.round(address.number("bits", AS_THEY_ARE, 1, AS_THEY_ARE));
   const state = {
-    from: endOf(address.get("code.from"), { digit: "7", image: 1 }), to: endOf(address.get("code.to"), { digit: "1", image: 2 }),
-    t: address.number("code.t", 0.5, 0, 1), bits: bitsAsked > 8 ? AS_THEY_ARE : bitsAsked, network: NETWORKS[0],
-    off: new Set(address.get("code.off", "").split(",").map(Number).filter((i) => Number.isInteger(i) && i >= 1 && i <= MAPS)),
+    from: endOf(address.get("from"), { digit: "7", image: 1 }), to: endOf(address.get("to"), { digit: "1", image: 2 }),
+    t: address.number("t", 0.5, 0, 1), bits: bitsAsked > 8 ? AS_THEY_ARE : bitsAsked, network: NETWORKS[0],
+    off: new Set(address.get("off", "").split(",").map(Number).filter((i) => Number.isInteger(i) && i >= 1 && i <= MAPS)),
   };
-  if (NETWORKS.includes(address.get("code.network"))) state.network = address.get("code.network");
-  let drawn = null, drawnText = address.get("code.drawing", "");
+  if (NETWORKS.includes(address.get("network"))) state.network = address.get("network");
+  let drawn = null, drawnText = address.get("drawing", "");
 
   // ---- What is known of a network: the codes of the page's digits, and with them each map's range --------------------------------
   const known = new Map();
@@ -97,13 +98,12 @@ convae.parts.code = (root) => {
   // ---- Drawing: the present picture first, the walk when it has changed ------------------------------------------------------------
   let walked = "", scores = null;
 
-  const draw = convae.latest(async (stale) => {
+  const draw = convae.latest(seen, alert.say, async (stale) => {
     const { t, bits, network } = state, off = new Set(state.off), about = await knownOf(network);
     const [a, b] = await Promise.all([state.from, state.to].map((end) => endNow(end, network, about)));
     const whole = Boolean(a.picture && b.picture);
     seen.hidden = !whole;
-    alert.say(whole ? "" : "Nothing is drawn yet: draw a digit.");
-    if (!whole) return;
+    if (!whole) return "Nothing is drawn yet: draw a digit.";
     // What the decoder is given: mixed, then rounded, then without the maps that are off.
     const given = (share) => {
       const way = mixed(a.code, b.code, share), code = bits === AS_THEY_ARE ? way : convae.rounded(way, about.ranges, bits);
@@ -121,12 +121,13 @@ convae.parts.code = (root) => {
     const step = Math.round(t * (STEPS - 1));
     for (const { frame } of walks) frame.style.left = `${(100 * step) / STEPS}%`;
     const key = JSON.stringify([network, inAddress(state.from), inAddress(state.to), ownOnWalk() && drawnText, [...off].sort(), bits]);
-    if (stale()) return;
+    if (stale()) return "";
     if (key !== walked) await showWalk(a, b, given, network, bits, off);
     walked = key;
     walks[0].note.textContent = `t from 0 to 1 in ${STEPS} steps; the frame is on step ${step + 1}, the nearest to t = ${t.toFixed(2)}`;
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state, off: [...off], code, picture, pixels, psnr: scores } }));
-  }, (text) => { if (text) alert.say(text); });
+    return "";
+  });
 
   function showMaps({ height, width, depth, values }, { ranges, codes: all }, ends, off) {
     const high = Math.max(...[...ranges, ...convae.rangesOf(ends)].map((range) => range.high), 1e-6);
@@ -196,9 +197,8 @@ convae.parts.code = (root) => {
 
   function changed() {
     address.set({
-      "code.from": inAddress(state.from), "code.to": inAddress(state.to), "code.t": state.t, "code.off": [...state.off].sort().join(","),
-      "code.bits": state.bits, "code.network": state.network,
-      "code.drawing": ownOnWalk() ? drawnText : null,
+      from: inAddress(state.from), to: inAddress(state.to), t: state.t, off: [...state.off].sort().join(","),
+      bits: state.bits, network: state.network, drawing: ownOnWalk() ? drawnText : null,
     });
     draw();
   }
@@ -208,7 +208,7 @@ convae.parts.code = (root) => {
     (place) => { state.bits = place > 8 ? AS_THEY_ARE : place; changed(); });
   fewer.classList.add("convae-bits");
   root.append(
-    convae.controls(...first.nodes, ...second.nodes, convae.choice("network", NETWORKS, state.network, (value) => { state.network = value; changed(); }), convae.link()),
+    convae.controls(...first.nodes, ...second.nodes, convae.choice("network", NETWORKS, state.network, (value) => { state.network = value; changed(); }), convae.link(address)),
     drawing,
     convae.controls(convae.slider("t", { min: 0, max: 1, step: 0.01, value: state.t, told: (t) => t.toFixed(2) }, (t) => { state.t = t; changed(); })),
     make("p", { class: "convae-meaning" }, "The decoder draws from (1 − t) a + t b, where a is the first digit's code and b the second's; beside it the same mixture of their pixels."),

@@ -2,9 +2,9 @@
 
 convae.parts.draw = (root) => {
   "use strict";
-  const { make, address } = convae, brief = root.dataset.brief !== undefined;
-  const DECODERS = Object.keys(convae.engine.DECODERS), words = (name) => name.replace(/_/g, " ");
-  const state = { ...convae.noiseState("gaussian", 0.5), network: convae.NETWORKS[0] };
+  const { make } = convae, address = convae.addressOf("draw"), brief = root.dataset.brief !== undefined;
+  const EXAMPLE = "4~", DECODERS = Object.keys(convae.engine.DECODERS), words = (name) => name.replace(/_/g, " ");
+  const state = { ...convae.noiseState(address, "gaussian", 0.5), network: convae.NETWORKS[0] };
   if (convae.NETWORKS.includes(address.get("network"))) state.network = address.get("network");
   let drawn = null;
 
@@ -17,18 +17,18 @@ convae.parts.draw = (root) => {
   const more = brief ? [] : [code.node, around, make("p", {}, make("b", {}, "Six decoders")),
     make("p", { class: "convae-meaning" }, "Basic networks that learned from clean digits, each with another way up. They are given your drawing without noise."), decoders];
 
-  const draw = convae.latest(async (stale) => {
+  const draw = convae.latest(root, alert.say, async (stale) => {
     const { kind, level, seed } = state, image = drawn;
     for (const node of [pictures, ...more]) node.hidden = !image;
-    alert.say(image ? "" : "Nothing is drawn yet: draw a digit.");
-    if (!image) return;
+    if (!image) return "Nothing is drawn yet: draw a digit.";
     const [result] = await convae.ask("denoise", { name: state.network, images: [image], kind, level, seed });
     noisy.show([result.noisy]);
     network.show([result.network], { told: convae.told([result.scores.network]) });
     told.textContent = convae.told([result.scores.network]);
     if (!brief && !stale()) await drawMore(image, result);
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state, picture: image } }));
-  }, (text) => { if (text) alert.say(text); });
+    return "";
+  });
 
   async function drawMore(image, { code: { height, width, depth, values } }) {
     const high = values.reduce((most, value) => Math.max(most, value), 1e-6);
@@ -50,15 +50,16 @@ convae.parts.draw = (root) => {
 
   const noise = convae.noiseControls(state, changed);
   const pad = convaePad({
-    drawing: address.get("drawing", "4~"),
+    drawing: address.get("drawing", EXAMPLE),
+    example: address.get("drawing", EXAMPLE) === EXAMPLE,
     digits: convae.loadDigits,
     changed: (x, text) => {
-      if (text !== address.get("drawing", "4~")) address.set({ drawing: text || "." }); // "." is an empty pad
+      if (text !== address.get("drawing", EXAMPLE)) address.set({ drawing: text || "." }); // "." is an empty pad
       drawn = x;
       draw();
     },
   });
   const networks = convae.choice("network", convae.NETWORKS, state.network, (value) => { state.network = value; changed(); });
   root.append(make("div", { class: "convae-desk" }, pad.node, pictures), alert.node,
-    convae.controls(...(brief ? [noise.nodes[1], noise.nodes[3]] : [networks, ...noise.nodes]), convae.link()), ...(brief ? [] : [noise.meaning]), ...more);
+    convae.controls(...(brief ? [noise.nodes[1], noise.nodes[3]] : [networks, ...noise.nodes]), convae.link(address)), ...(brief ? [] : [noise.meaning]), ...more);
 };

@@ -369,7 +369,7 @@ function convaeEngine() {
     poisson: { meaning: "standard deviation of a white pixel, before clipping: its level**-2 expected photons are counted", unit: "white = 1",
       low: 0, high: 2,
       apply: (x, level, field) => x.values.map((value, i) => value > 0 && level > 0 ? level ** 2 * photons(value / level ** 2, field(i)) : value) },
-    blur: { meaning: "standard deviation of the Gaussian that smooths height and width, mirrored at the border", unit: "pixels", low: 0, high: 5,
+    blur: { meaning: "standard deviation of the Gaussian that smooths height and width, mirrored at the border", unit: "pixels", low: 0, high: 5, certain: true,
       apply: (x, level) => blurred(x, level) },
     occlusion: { meaning: "side of a black square, placed at random", unit: "share of the shorter side", low: 0, high: 1,
       apply: (x, level, field) => {

@@ -2,62 +2,75 @@
 
 convae.NETWORKS = ["original_denoiser/0", "fast_denoiser/0", "range_denoiser/0", "skip_denoiser/0", "skip_range_denoiser/0", "original_basic/0"];
 
-// A picture file, fitted into 28x28 grey pixels. It stays on the machine.
-convae.readPicture = async (file) => {
+// A picture file, fitted into 28x28 grey pixels; it stays on the machine. Digits are bright on black, and ink on paper is not: `exchanged`
+// says whether dark and light change places. If it is not given, they do where the picture's border is bright.
+convae.readPicture = async (file, exchanged = null) => {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error(`${file.name} is no picture that this browser can read`);
+    throw new Error(`${file.name} could not be read as a picture: PNG, JPEG, WebP and GIF can`);
   }
-  const canvas = convae.make("canvas", { width: 28, height: 28 }), context = canvas.getContext("2d", { willReadFrequently: true });
-  const scale = 28 / Math.max(bitmap.width, bitmap.height), width = bitmap.width * scale, height = bitmap.height * scale;
-  context.fillRect(0, 0, 28, 28);
+  const scale = 28 / Math.max(bitmap.width, bitmap.height), [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const canvas = convae.make("canvas", { width, height }), context = canvas.getContext("2d", { willReadFrequently: true });
   Object.assign(context, { imageSmoothingEnabled: true, imageSmoothingQuality: "high" });
-  context.drawImage(bitmap, (28 - width) / 2, (28 - height) / 2, width, height);
-  const { data } = context.getImageData(0, 0, 28, 28), x = convae.engine.maps(28, 28, 1);
-  x.values.forEach((_, i) => { x.values[i] = (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255; });
-  return x;
+  context.drawImage(bitmap, 0, 0, width, height);
+  const { data } = context.getImageData(0, 0, width, height), pixels = Array.from({ length: width * height }, (_, i) => (
+    { grey: (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255, opacity: data[4 * i + 3] / 255 }));
+  // What is drawn on nothing lies on white if it is dark, else on black.
+  const opaque = pixels.reduce((sum, { opacity }) => sum + opacity, 0), mean = pixels.reduce((sum, { grey, opacity }) => sum + grey * opacity, 0) / (opaque || 1);
+  const greys = pixels.map(({ grey, opacity }) => opacity * grey + (1 - opacity) * (mean < 0.5 && opaque < 0.99 * pixels.length ? 1 : 0));
+  const border = greys.filter((_, i) => i < width || i >= width * (height - 1) || i % width === 0 || i % width === width - 1);
+  const exchange = exchanged ?? convae.mean(border) > 0.5, x = convae.engine.maps(28, 28, 1);
+  const top = Math.floor((28 - height) / 2), left = Math.floor((28 - width) / 2);
+  greys.forEach((grey, i) => { x.values[(top + Math.floor(i / width)) * 28 + left + (i % width)] = exchange ? 1 - grey : grey; });
+  return { picture: x, exchanged: exchange };
 };
 
 convae.parts.explorer = (root) => {
   "use strict";
-  const { make, address } = convae, OWN = "your drawing", FILE = "your picture";
+  const { make } = convae, address = convae.addressOf("explorer"), OWN = "your drawing", FILE = "your picture";
   const SETS = ["one of each class", ...Array.from({ length: 10 }, (_, digit) => `ten times ${digit}`), OWN, FILE];
-  const state = { ...convae.noiseState("gaussian", 0.5), digits: SETS[0], network: convae.NETWORKS[0], drawing: address.get("drawing", "") };
+  const state = { ...convae.noiseState(address, "gaussian", 0.5), digits: SETS[0], network: convae.NETWORKS[0], drawing: address.get("drawing", "") };
   if (SETS.includes(address.get("digits"))) state.digits = address.get("digits");
   if (convae.NETWORKS.includes(address.get("network"))) state.network = address.get("network");
-  let drawn = null, own = null;
+  let drawn = null, own = null, chosen = null;
 
   const alert = convae.alert(), curve = make("div", { class: "convae-curve" });
   const rows = Object.fromEntries(["clean", "noisy", "network", "network minus clean"].map((name) => [name, convae.row(name)]));
+  const sets = convae.choice("digits", SETS, state.digits, (value) => { state.digits = value; changed(); });
   const file = make("input", { type: "file", accept: "image/*", onchange: () => take(file.files[0]) });
-  const dropping = make("label", { class: "convae-drop" }, "Choose a picture, or drop it here. It stays on your machine. ", file);
-  dropping.addEventListener("dragover", (event) => event.preventDefault());
-  dropping.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  const exchange = convae.box("exchange dark and light", false, (on) => take(chosen, on));
+  const dropping = make("div", { class: "convae-drop" }, make("label", {}, "Choose a picture, or drop it here. It stays on your machine. ", file), exchange);
+  root.addEventListener("drop", ({ dataTransfer: { files } }) => take(files[0]));
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault()); // or it would take the page's place
 
-  async function take(chosen) {
-    if (!chosen) return;
+  async function take(picture, exchanged = null) {
+    if (!picture) return;
     try {
-      own = await convae.readPicture(chosen);
-      changed();
+      own = await convae.readPicture(picture, exchanged);
     } catch (error) {
-      alert.say(error.message);
+      alert.say(`${error.message}.${own ? " The one before it is still shown." : ""}`);
+      return;
     }
+    chosen = picture;
+    exchange.set(own.exchanged);
+    state.digits = sets.querySelector("select").value = FILE;
+    changed();
   }
 
   async function pictures() {
     if (state.digits === OWN) return drawn ? [drawn] : [];
-    if (state.digits === FILE) return own ? [own] : [];
+    if (state.digits === FILE) return own ? [own.picture] : [];
     const all = await convae.loadDigits(), place = SETS.indexOf(state.digits);
     return place === 0 ? Array.from({ length: 10 }, (_, digit) => all[10 * digit]) : all.slice(10 * (place - 1), 10 * place);
   }
 
-  const draw = convae.latest(async (stale) => {
+  const draw = convae.latest(root, alert.say, async (stale) => {
     const { kind, level, seed, network } = state, images = await pictures();
     for (const { node } of Object.values(rows)) node.hidden = !images.length;
     curve.hidden = !images.length;
-    if (!images.length) return;
+    if (!images.length) return state.digits === OWN ? "Draw something." : "No picture is chosen.";
     const results = await convae.askForAll("denoise", { name: network, images, kind, level, seed });
     const errors = results.map((result, i) => convae.difference(result.network, images[i]));
     rows.clean.show(images, { note: images.length > 1 ? `${images.length} pictures` : "one picture" });
@@ -66,32 +79,33 @@ convae.parts.explorer = (root) => {
     rows["network minus clean"].show(errors, { signed: true, note: "red: too bright, blue: too dark" });
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state } }));
     if (!stale()) trace.start(images, results.map(({ scores }) => scores));
-  }, (text) => { if (text) alert.say(text); });
+    return "";
+  });
 
   const trace = convae.curve(curve, state);
   const pad = convaePad({ drawing: state.drawing, digits: convae.loadDigits, changed: (x, text) => { drawn = x; state.drawing = text; changed(); } });
 
   function changed() {
-    padding();
+    show();
     address.set({ digits: state.digits, kind: state.kind, level: state.level, seed: state.seed, network: state.network, drawing: state.digits === OWN ? state.drawing : null });
     draw();
   }
 
-  function padding() {
+  function show() {
     pad.node.hidden = state.digits !== OWN;
     dropping.hidden = state.digits !== FILE;
-    alert.say(state.digits === OWN && !drawn ? "Draw something." : state.digits === FILE && !own ? "No picture is chosen." : "");
+    exchange.hidden = !own;
   }
 
   const noise = convae.noiseControls(state, changed);
   root.append(
     convae.controls(
-      convae.choice("digits", SETS, state.digits, (value) => { state.digits = value; changed(); }),
+      sets,
       convae.choice("network", convae.NETWORKS, state.network, (value) => { state.network = value; changed(); }),
-      convae.link()),
+      convae.link(address, () => (state.digits === FILE ? FILE : ""))),
     convae.controls(...noise.nodes), noise.meaning, alert.node, pad.node, dropping,
     ...Object.values(rows).map(({ node }) => node), curve);
-  padding();
+  show();
   draw();
 };
 
@@ -116,10 +130,11 @@ convae.curve = (host, state) => {
       const points = curves.flatMap((point, k) => (point ? [`${x(levels[k]).toFixed(1)},${y(point[row]).toFixed(1)}`] : [])).join(" ");
       drawing += `<polyline points="${points}" ${style} style="fill: none" stroke-width="2" stroke-dasharray="${dash}"/>`;
       drawing += `<circle cx="${x(state.level)}" cy="${y(present[row])}" r="5" ${style} stroke-width="2"/>`;
-      drawing += `<text x="${LEFT + WIDTH + 14}" y="${TOP + 24 + 24 * i}">${row} ${present[row].toFixed(1)} dB</text>`;
+      drawing += `<path d="M${LEFT + WIDTH + 12} ${TOP + 20 + 24 * i}h18" ${style} stroke-width="2" stroke-dasharray="${dash}"/>`;
+      drawing += `<text x="${LEFT + WIDTH + 35}" y="${TOP + 24 + 24 * i}">${row} ${present[row].toFixed(1)} dB</text>`;
     });
     const said = `PSNR against level: at ${name} ${state.level}, noisy ${present.noisy.toFixed(1)} dB, network ${present.network.toFixed(1)} dB`;
-    host.innerHTML = `<svg viewBox="0 0 ${LEFT + WIDTH + 130} ${TOP + HEIGHT + 40}" font-size="12" fill="currentColor" role="img" aria-label="${said}">${drawing}</svg>`;
+    host.innerHTML = `<svg viewBox="0 0 ${LEFT + WIDTH + 155} ${TOP + HEIGHT + 40}" font-size="12" fill="currentColor" role="img" aria-label="${said}">${drawing}</svg>`;
   }
 
   async function run(images, present, own) {

@@ -6,7 +6,8 @@ function convaePad(options) {
   const { changed, drawing = "", digits = null, fit = true, pen = 0.09 } = options;
   const engine = convaeEngine(), SIDE = 224, FINE = 112, STEPS = 511, NEAR = 0.012; // NEAR: points of a stroke are at least so far apart
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  let strokes = [], base = null, baseName = "", lastFit = fit, current = null, cursor = [0.5, 0.5], penDown = false, byKeys = false;
+  let strokes = [], base = null, baseName = "", lastFit = fit, past = [], { example = false } = options; // an example gives place to a drawing
+  let current = null, under = null, pointer = null, cursor = [0.5, 0.5], penDown = false, byKeys = false; // current: the stroke under the pen
 
   const element = (tag, properties, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -19,35 +20,81 @@ function convaePad(options) {
   canvas.setAttribute("aria-label", "Drawing pad. Arrow keys move the pen, the space bar puts it down and lifts it, Backspace undoes, Delete clears.");
   seen.setAttribute("role", "img");
   seen.setAttribute("aria-label", "What the network is given, 28 by 28 pixels");
-  const undo = element("button", { type: "button", textContent: "undo", onclick: () => { strokes.pop(); update(); } });
-  const clear = element("button", { type: "button", textContent: "clear", onclick: () => { strokes = []; setBase(""); update(); } });
+  const undo = element("button", { type: "button", textContent: "undo", onclick: () => bringBack() });
+  const clear = element("button", { type: "button", textContent: "clear", onclick: () => startFrom("") });
   const fitting = element("input", { type: "checkbox", checked: fit, onchange: () => { lastFit = fitting.checked; update(); } });
-  const begin = element("select", { onchange: () => { strokes = []; setBase(begin.value); update(); } }, element("option", { value: "", textContent: "nothing" }));
+  const begin = element("select", { onchange: () => startFrom(begin.value) }, element("option", { value: "", textContent: "nothing" }));
   for (let digit = 0; digits && digit < 10; digit++) begin.append(element("option", { value: `${digit}`, textContent: `a ${digit} of the test set` }));
 
+  const damaged = element("p", { className: "convae-pad-told" });
+  damaged.setAttribute("role", "status");
+
   const quantised = (value) => Math.round(Math.min(Math.max(value, 0), 1) * STEPS) / STEPS;
+
+  // ---- What is drawn, and what was before each change ----------------------------------------------------------------------------
+  function remember() {
+    past.push({ strokes: [...strokes], base, baseName });
+    example = false;
+  }
+
+  function bringBack() {
+    if (!past.length) return;
+    const before = past.pop();
+    lift();
+    strokes = before.strokes;
+    setBase(before.baseName, before.base);
+    update();
+  }
+
+  function startFrom(name) {
+    remember();
+    lift();
+    strokes = [];
+    setBase(name);
+    update();
+  }
+
+  function putDown(point) {
+    const instead = example;
+    remember();
+    if (instead) [strokes, base, baseName, begin.value] = [[], null, "", ""];
+    current = [point];
+    strokes.push(current);
+    under = null;
+  }
+
+  function lift() {
+    current = pointer = under = null;
+    penDown = false;
+  }
 
   function setBase(name, picture = null) {
     baseName = name;
     base = picture;
+    under = null;
     begin.value = /^[0-9]$/.test(name) ? name : "";
     if (picture || !name || !digits) return;
     digits().then((all) => {
       if (baseName !== name) return;
       base = all[10 * +name];
+      under = null;
       update();
     });
   }
 
-  // Large, with soft edges: what lies below it, a digit or a picture, with each of its pixels a square.
+  // Large, with soft edges: a digit or a picture below, each of its pixels a square, and the strokes. All but the one under the pen are
+  // drawn once.
   function fine() {
-    let below = null;
-    if (base) {
-      const times = FINE / base.width;
-      below = engine.maps(FINE, FINE, 1);
-      below.values.forEach((_, i) => { below.values[i] = base.values[Math.floor(Math.floor(i / FINE) / times) * base.width + Math.floor((i % FINE) / times)]; });
+    if (!under) {
+      let below = null;
+      if (base) {
+        const times = FINE / base.width;
+        below = engine.maps(FINE, FINE, 1);
+        below.values.forEach((_, i) => { below.values[i] = base.values[Math.floor(Math.floor(i / FINE) / times) * base.width + Math.floor((i % FINE) / times)]; });
+      }
+      under = engine.drawn(strokes.filter((stroke) => stroke !== current), FINE, pen, below);
     }
-    return engine.drawn(strokes, FINE, pen, below);
+    return current ? engine.drawn([current], FINE, pen, under) : under;
   }
 
   // The picture that goes in, or null if nothing is drawn.
@@ -76,12 +123,13 @@ function convaePad(options) {
     const x = picture();
     paint(seen, x || engine.maps(28, 28, 1));
     seen.setAttribute("aria-label", x ? "What the network is given, 28 by 28 pixels" : "Nothing is drawn yet");
-    undo.disabled = !strokes.length;
+    undo.disabled = !past.length;
     clear.disabled = !strokes.length && !base;
     return x;
   }
 
   function update() {
+    damaged.textContent = "";
     changed(show(), text());
   }
 
@@ -97,46 +145,52 @@ function convaePad(options) {
   }
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button > 0) return;
+    if (event.button > 0 || !event.isPrimary) return; // a second finger draws nothing
     event.preventDefault();
     canvas.focus({ preventScroll: true });
-    byKeys = false; // whatever had the focus before
+    byKeys = penDown = false; // whatever had the focus before
     canvas.setPointerCapture(event.pointerId);
-    current = [place(event)];
-    strokes.push(current);
+    pointer = event.pointerId;
+    putDown(place(event));
     update();
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!current) return;
+    if (!current || event.pointerId !== pointer) return;
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of events.length ? events : [event]) extend(place(one));
     update();
   });
   for (const name of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(name, () => { current = null; });
+    canvas.addEventListener(name, (event) => { if (event.pointerId === pointer) lift(); });
   }
+
+  function move([across, down]) {
+    cursor = [quantised(cursor[0] + across / 28), quantised(cursor[1] + down / 28)];
+    if (penDown) extend(cursor, 0);
+    update();
+  }
+
+  function changePen() {
+    const down = !penDown;
+    lift();
+    if (down) putDown(cursor);
+    penDown = down;
+    update();
+  }
+
+  const KEYS = {
+    ArrowLeft: () => move([-1, 0]), ArrowRight: () => move([1, 0]), ArrowUp: () => move([0, -1]), ArrowDown: () => move([0, 1]),
+    " ": changePen, Backspace: bringBack, Delete: () => startFrom(""), z: (event) => { if (event.ctrlKey || event.metaKey) bringBack(); },
+  };
   canvas.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (way) {
-      cursor = cursor.map((value, axis) => quantised(value + way[axis] / 28));
-      if (penDown) extend(cursor, 0);
-    } else if (event.key === " ") {
-      penDown = !penDown;
-      current = penDown ? [cursor] : null;
-      if (penDown) strokes.push(current);
-    } else if (event.key === "Backspace" || (event.key === "z" && (event.ctrlKey || event.metaKey))) {
-      strokes.pop();
-    } else if (event.key === "Delete") {
-      strokes = [];
-      setBase("");
-    } else return;
+    if (!Object.hasOwn(KEYS, event.key)) return;
     byKeys = true;
     event.preventDefault();
     event.stopPropagation(); // JupyterLab has other plans for some of these
-    update();
+    KEYS[event.key](event);
   });
   canvas.addEventListener("focus", () => { byKeys = canvas.matches(":focus-visible"); show(); });
-  canvas.addEventListener("blur", () => { penDown = byKeys = false; current = null; show(); });
+  canvas.addEventListener("blur", () => { lift(); byKeys = false; show(); });
 
   // ---- As text: the digit below, "~", and for each stroke three letters a point, "." between strokes; "!" at the end: not fitted -------
   function text() {
@@ -150,14 +204,17 @@ function convaePad(options) {
   }
 
   function setText(words) {
-    const [, name, lines, end] = /^(?:([0-9])~)?([A-Za-z0-9_.-]*)(!?)$/.exec(words) || [];
+    const [whole, name, lines, end] = /^(?:([0-9])~)?((?:[A-Za-z0-9_-]{3}|\.)*)(!?)$/.exec(words) || [];
+    lift();
     strokes = (lines || "").split(".").map((line) => (line.match(/.{3}/g) || []).map((letters) => {
       const number = [...letters].reduce((sum, letter) => sum * 64 + LETTERS.indexOf(letter), 0);
       return [(number >> 9) / STEPS, (number & 511) / STEPS];
     })).filter((stroke) => stroke.length);
+    past = strokes.map((_, i) => ({ strokes: strokes.slice(0, i), base: null, baseName: name || "" })); // undone one by one
     fitting.checked = end === undefined ? lastFit : !end;
     setBase(name || "");
     update();
+    if (whole === undefined) damaged.textContent = "The drawing in the link is damaged, and was left out.";
   }
 
   const node = element("div", { className: "convae-pad" },
@@ -166,9 +223,10 @@ function convaePad(options) {
       element("div", {}, undo, " ", clear),
       element("label", {}, "begin with ", begin),
       element("label", {}, fitting, " fit it as MNIST was made"),
-      element("div", {}, seen, element("span", { textContent: "what goes in" }))));
+      element("div", {}, seen, element("span", { textContent: "what goes in" })),
+      damaged));
   show();
   if (drawing) queueMicrotask(() => setText(drawing)); // when its owner is ready to hear of it
 
-  return { node, text, setText, setPicture: (x) => { strokes = []; setBase("picture", x); update(); }, picture };
+  return { node, text, setText };
 }

@@ -13,7 +13,11 @@ globalThis.convae = (() => {
     if (!scripts.has(file)) {
       scripts.set(file, new Promise((resolve, reject) => {
         const element = Object.assign(document.createElement("script"), { src: folder + file, onload: resolve });
-        element.onerror = () => { scripts.delete(file); reject(new Error(`${file} could not be loaded: is it beside the page?`)); };
+        element.onerror = () => {
+          scripts.delete(file);
+          element.remove();
+          reject(new Error(`${file} could not be loaded. ${location.protocol === "file:" ? "Is it beside the page?" : "Is there a connection? Then choose once more."}`));
+        };
         document.head.append(element);
       }));
     }
@@ -100,57 +104,69 @@ globalThis.convae = (() => {
   };
 
   // Runs `work` for the latest state only: one that comes while another is worked on waits, and takes the place of one that waits.
-  convae.latest = (work, failed) => {
+  // `say` is told what `work` gives, `waiting` if it takes long, or what went wrong: then the pictures in `node` are pale, for they are old.
+  convae.latest = (node, say, work, waiting = "Loading …") => {
     let running = false, asked = 0;
     return async () => {
       asked += 1;
       if (running) return;
       running = true;
-      try {
-        for (let done = 0; done < asked; ) {
-          done = asked;
-          await work(() => asked !== done);
+      for (let done = 0; done < asked; ) {
+        done = asked;
+        const slow = setTimeout(say, 700, waiting);
+        let told = "", failed = false;
+        try {
+          told = await work(() => asked !== done) || "";
+        } catch (error) {
+          [told, failed] = [`Not drawn: ${error.message}`, true];
         }
-        failed("");
-      } catch (error) {
-        failed(`Not drawn: ${error.message}`);
-      } finally {
-        running = false;
+        clearTimeout(slow);
+        say(told);
+        node.classList.toggle("convae-old", failed);
       }
+      running = false;
     };
   };
 
   // ---- The page's address --------------------------------------------------------------------------------------------------------
-  // State is a fragment such as #kind=blur&level=1.5; a fragment without "=" is a heading's.
-  // It is written when the controls rest: browsers take milliseconds for it, and refuse to do it hundreds of times.
-  const fragment = () => new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-  let pending = {}, resting = 0;
+  // The parts' state is a fragment such as #explorer.kind=blur&explorer.level=1.5, and a copied link says where to go as well: at=explorer.
+  // A fragment without "=" is a heading's. The address is written when the controls rest: browsers take milliseconds for it, and refuse
+  // to do it hundreds of times.
+  const state = new Map(new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "")), at = state.get("at");
+  state.delete("at");
+  let resting = 0;
 
-  convae.address = {
-    get: (key, otherwise) => pending[key] ?? fragment().get(key) ?? otherwise,
-    number: (key, otherwise, low, high) => {
-      const value = Number.parseFloat(fragment().get(key) ?? "");
+  const fragment = (entries) => `#${new URLSearchParams([...entries])}`;
+
+  function write() {
+    try {
+      history.replaceState(history.state, "", fragment(state));
+    } catch { // where a page from a disk may not
+      location.replace(fragment(state));
+    }
+  }
+
+  // Another link, put into the address of a page that is open.
+  addEventListener("hashchange", () => {
+    if (location.hash.includes("=") && location.hash !== fragment(state)) location.reload();
+  });
+
+  convae.addressOf = (part) => ({
+    get: (key, otherwise) => state.get(`${part}.${key}`) ?? otherwise,
+    number(key, otherwise, low, high) {
+      const value = Number.parseFloat(state.get(`${part}.${key}`) ?? "");
       return Number.isFinite(value) ? Math.min(Math.max(value, low), high) : otherwise;
     },
     set(values) {
-      Object.assign(pending, values);
-      clearTimeout(resting);
-      resting = setTimeout(convae.address.write, 150);
-    },
-    write() {
-      const all = fragment(), values = pending;
-      pending = {};
       for (const [key, value] of Object.entries(values)) {
-        if (value === null || value === "") all.delete(key);
-        else all.set(key, value);
+        if (value === null || value === "") state.delete(`${part}.${key}`);
+        else state.set(`${part}.${key}`, `${value}`);
       }
-      try {
-        history.replaceState(history.state, "", `#${all}`);
-      } catch { // where a page from a disk may not
-        location.replace(`#${all}`);
-      }
+      clearTimeout(resting);
+      resting = setTimeout(write, 150);
     },
-  };
+    link: () => location.href.split("#")[0] + fragment([["at", part], ...[...state].filter(([key]) => key.startsWith(`${part}.`))]),
+  });
 
   // ---- Elements ------------------------------------------------------------------------------------------------------------------
   function make(tag, properties = {}, ...children) {
@@ -191,22 +207,21 @@ globalThis.convae = (() => {
 
   convae.box = (label, value, changed) => {
     const input = make("input", { type: "checkbox", checked: value, onchange: () => changed(input.checked) });
-    return make("label", { class: "convae-control" }, input, ` ${label}`);
+    return Object.assign(make("label", { class: "convae-control" }, input, ` ${label}`), { set: (on) => { input.checked = on; } });
   };
 
   convae.controls = (...children) => make("div", { class: "convae-controls" }, ...children);
 
-  // Copies the page's address, with the state in it.
-  convae.link = () => {
+  // Copies an address that opens the page at this part, as it is; but for what `lacking` names, which no address holds.
+  convae.link = (address, lacking = () => "") => {
     const button = convae.button("copy link", async () => {
-      convae.address.write();
       try {
-        await navigator.clipboard.writeText(location.href);
-        button.textContent = "copied";
+        await navigator.clipboard.writeText(address.link());
+        button.textContent = lacking() ? `copied, without ${lacking()}` : "copied";
       } catch { // not allowed, or a page from a disk: then it is shown, to be copied by hand
-        prompt("The link to what you see:", location.href);
+        prompt("The link to what you see:", address.link());
       }
-      setTimeout(() => { button.textContent = "copy link"; }, 1500);
+      setTimeout(() => { button.textContent = "copy link"; }, 2000);
     });
     return button;
   };
@@ -263,7 +278,10 @@ globalThis.convae = (() => {
 
   convae.difference = (x, y) => engine.maps(x.height, x.width, x.depth, x.values.map((value, i) => value - y.values[i]));
   convae.mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  convae.told = (scores) => `PSNR ${convae.mean(scores.map(({ psnr }) => psnr)).toFixed(1)} dB, SSIM ${convae.mean(scores.map(({ ssim }) => ssim)).toFixed(2)}`;
+  convae.told = (scores) => {
+    const [psnr, ssim] = ["psnr", "ssim"].map((key) => convae.mean(scores.map((score) => score[key])));
+    return `PSNR ${psnr.toFixed(1)} dB, SSIM ${ssim.toFixed(2)}${psnr > 58.9 ? ": no difference" : ""}`; // as an error of rounding counts
+  };
 
   // Noise: kind, level and seed, with the address and each other in step.
   convae.noiseControls = (state, changed) => {
@@ -273,7 +291,8 @@ globalThis.convae = (() => {
     const follow = () => {
       const { low, high, unit, meaning: what } = engine.KINDS[state.kind];
       level.set({ label: `level (${unit})`, min: low, max: high, step: (high - low) / 100, value: state.level });
-      meaning.textContent = `The level is the ${what}.`;
+      meaning.textContent = `The level is the ${what.replace("level**-2", "1/level²")}.`;
+      for (const control of [seed, others]) control.disabled = Boolean(engine.KINDS[state.kind].certain);
     };
     const kind = convae.choice("noise", Object.keys(engine.KINDS).map(words), words(state.kind), (value) => {
       const { low, high } = engine.KINDS[state.kind], place = (state.level - low) / (high - low);
@@ -289,14 +308,14 @@ globalThis.convae = (() => {
       seed.value = state.seed;
       changed();
     };
+    const others = convae.button("new noise", () => setSeed(state.seed + 1));
     follow();
-    const all = [kind, level, make("label", { class: "convae-control" }, "seed ", seed), convae.button("new noise", () => setSeed(state.seed + 1))];
-    return { nodes: all, meaning };
+    return { nodes: [kind, level, make("label", { class: "convae-control" }, "seed ", seed), others], meaning };
   };
 
-  convae.noiseState = (kind, level) => {
-    const asked = convae.address.get("kind", kind), known = asked in engine.KINDS ? asked : kind, { low, high } = engine.KINDS[known];
-    return { kind: known, level: convae.address.number("level", level, low, high), seed: Math.round(convae.address.number("seed", 0, 0, 999999)) };
+  convae.noiseState = (address, kind, level) => {
+    const asked = address.get("kind", kind), known = Object.hasOwn(engine.KINDS, asked) ? asked : kind, { low, high } = engine.KINDS[known];
+    return { kind: known, level: address.number("level", level, low, high), seed: Math.round(address.number("seed", 0, 0, 999999)) };
   };
 
   // ---- Parts ---------------------------------------------------------------------------------------------------------------------
@@ -309,6 +328,9 @@ globalThis.convae = (() => {
       element.replaceChildren();
       element.lang = "en"; // whatever the page's
       part(element);
+      if (element.dataset.part !== at) continue;
+      element.scrollIntoView();
+      element.addEventListener("convae-drawn", () => element.scrollIntoView(), { once: true }); // those above it have grown
     }
   };
   if (script) document.addEventListener("DOMContentLoaded", convae.start);
