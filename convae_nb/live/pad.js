@@ -57,7 +57,10 @@ function convaePad(options) {
   function putDown(point) {
     const instead = example;
     remember();
-    if (instead) [strokes, base, baseName, begin.value] = [[], null, "", ""];
+    if (instead) {
+      strokes = [];
+      setBase("");
+    }
     current = [point];
     strokes.push(current);
     under = null;
@@ -72,7 +75,7 @@ function convaePad(options) {
     baseName = name;
     base = picture;
     under = null;
-    begin.value = /^[0-9]$/.test(name) ? name : "";
+    begin.value = name;
     if (picture || !name || !digits) return;
     digits().then((all) => {
       if (baseName !== name) return;
@@ -199,8 +202,8 @@ function convaePad(options) {
       return LETTERS[number >> 12] + LETTERS[(number >> 6) & 63] + LETTERS[number & 63];
     };
     const lines = strokes.map((stroke) => stroke.map(one).join("")).join(".");
-    if (!lines && !/^[0-9]$/.test(baseName)) return "";
-    return `${/^[0-9]$/.test(baseName) ? `${baseName}~` : ""}${lines}${fitting.checked ? "" : "!"}`;
+    if (!lines && !baseName) return "";
+    return `${baseName ? `${baseName}~` : ""}${lines}${fitting.checked ? "" : "!"}`;
   }
 
   function setText(words) {

@@ -329,8 +329,9 @@ globalThis.convae = (() => {
       element.lang = "en"; // whatever the page's
       part(element);
       if (element.dataset.part !== at) continue;
-      element.scrollIntoView();
-      element.addEventListener("convae-drawn", () => element.scrollIntoView(), { once: true }); // those above it have grown
+      const section = element.closest("section") || element;
+      section.scrollIntoView();
+      element.addEventListener("convae-drawn", () => section.scrollIntoView(), { once: true }); // those above it have grown
     }
   };
   if (script) document.addEventListener("DOMContentLoaded", convae.start);
