@@ -14,7 +14,9 @@ LONG = {
     "solutions/06_code",
     "solutions/07_around_the_code",
     "notebooks/checkerboard_claims",
+    "notebooks/code_size",
     "notebooks/from_denoiser_to_generator",
+    "notebooks/the_original",
     "notebooks/your_own_images",
 }
 

@@ -450,10 +450,10 @@ def test_a_worker_that_fails_says_why(script):
         worker.ask("fail")
 
 
-# Every peer starts a TensorFlow of its own: one task without skips and one with them are compared each time.
-@pytest.mark.slow
+# Every peer starts a TensorFlow of its own: one task is compared each time.
 @pytest.mark.parametrize(
-    "task", [pytest.param(task, marks=() if task in ("basic", "add") else pytest.mark.long) for task in protocol.TASKS | protocol.SKIPS]
+    "task",
+    [pytest.param(task, marks=pytest.mark.slow if task == "basic" else pytest.mark.long) for task in protocol.TASKS | protocol.SKIPS],
 )
 def test_tensorflows_peers_agree_with_ours_and_train_by_the_batch(task):
     losses = {}
@@ -495,7 +495,7 @@ def test_the_test_loss_of_a_recipe_is_that_of_the_records():
     assert measured == pytest.approx(expected["loss"].item(), rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sweeps_are_measured_against_papermill_run_by_run(tmp_path):
     chapter = tmp_path / "01_sleep.ipynb"
     notebook = json.loads(json.dumps(sweeps.NOTHING))
@@ -530,7 +530,7 @@ def test_growth_in_proportion_is_of_the_power_of_one_and_what_fits_follows_from_
     assert table[5] == "| images | 1,000,000 | 1 | 588 | 1,701 | 5,102 | 1,500 |"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scale_is_measured_in_processes_of_their_own(tmp_path):
     cases = {"images": {count: (count, 28, 1, (4, 2)) for count in (200, 400)}, "side": {side: (100, side, 1, (4, 2)) for side in (32, 64)}}
     measured = scale.measure(cases, seconds=0.2, rounds=1)

@@ -284,6 +284,6 @@ def test_a_killed_process_is_resumed_to_the_same_bits(tmp_path):
     assert killed_again_and_again(tmp_path, 1) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_kills_in_a_row_change_no_bit(tmp_path):
     killed_again_and_again(tmp_path, 10)

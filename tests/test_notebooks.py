@@ -262,6 +262,11 @@ def test_the_shortest_notebook_keeps_its_network_too(few_digits, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_original_runs_with_other_parameters(tmp_path):
+    runs_with(NOTEBOOKS / "the_original.ipynb", {"train_digits": 400, "epochs": 1, "seed": 1}, tmp_path)
+
+
+@pytest.mark.slow
 def test_the_notebook_of_ones_own_images_keeps_the_network_that_learned_from_noisy_ones_alone(tmp_path):
     runs.execute(NOTEBOOKS / "your_own_images.ipynb", {"epochs": 1, "seed": 1, "keep": True}, tmp_path / "run.ipynb")
     kept = tmp_path / "run.network.npz"
@@ -270,7 +275,7 @@ def test_the_notebook_of_ones_own_images_keeps_the_network_that_learned_from_noi
     assert (recipe["epochs"], recipe["noise_level"], recipe["blind_spots"] > 0) == (1, 0.0, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_chapter_whose_tables_follow_its_parameters_runs_with_others_on_all_digits(tmp_path):
     runs_with(NOTEBOOKS / "04_denoising.ipynb", SMALL["04_denoising"], tmp_path)
 

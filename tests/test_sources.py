@@ -36,7 +36,7 @@ def sources(tmp_path_factory):
     [
         (1, "digits"),
         *(
-            pytest.param(chapter, source, marks=pytest.mark.slow)
+            pytest.param(chapter, source, marks=pytest.mark.slow if source == "photos" else pytest.mark.long)
             for chapter, source in [(1, "photos"), *((chapter, source) for chapter in (3, 4, 6) for source in ("digits", "photos"))]
         ),
     ],

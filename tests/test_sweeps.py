@@ -491,9 +491,14 @@ def test_a_killed_kernel_is_tried_again_and_then_a_failed_row(chapter):
     assert len(list(Path("notebooks").glob("try-1-*"))) == engine.ATTEMPTS
 
 
-@pytest.mark.slow
 @posix
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(how, marks=pytest.mark.long if how == signal.SIGTERM else pytest.mark.slow)
+        for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+    ],
+)
 def test_an_interrupted_sweep_leaves_nothing_running_and_goes_on(chapter, start, how):
     chapter(
         "import time\nfrom pathlib import Path\nPath(f'started-{seed}').touch()\nif seed and not Path('quick').exists(): time.sleep(600)"
@@ -553,7 +558,7 @@ def test_two_sweeps_on_one_folder_share_the_work(chapter, start):
     assert len(contents()) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux can make a small disk")
 def test_a_full_disk_ends_a_sweep_in_one_line_and_with_room_it_goes_on(chapter, start):
     chapter("import random\nprint(random.randbytes(60_000).hex())")
