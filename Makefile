@@ -6,10 +6,11 @@ help:  ## print this list
 # With LANGUAGE=zh the chapters in Chinese, made first. What a session calls its LANGUAGE, for gettext, asks for nothing here.
 ifeq ($(origin LANGUAGE),command line)
 IN = .venv/bin/python book/translation.py $(LANGUAGE) && cd build/$(LANGUAGE) && ../../
+WHERE = && echo "That is, in build/$(LANGUAGE)/build/run"
 endif
 
 run: .venv/installed  ## execute the chapters in order, into build/run/
-	$(IN).venv/bin/python -m convae_nb run all
+	$(IN).venv/bin/python -m convae_nb run all$(WHERE)
 
 lab: .venv/installed  ## open the first chapter in JupyterLab
 	$(IN).venv/bin/python -m convae_nb lab
