@@ -262,9 +262,9 @@ def at_scale(measured, runs=10_000, machines=100, cores=2):
     landing, size = measured["sweep_landing_ms"] / 1000, measured["sweep_notebook_kb"]
     return (
         f"**{runs:,} runs on {machines} machines.** Computed, not tried, from runs of chapter 3 on 5,000 digits for one epoch: each "
-        f"takes {run:.0f} seconds of a core, and so {runs:,} of them {runs * run / slots / 60:.0f} minutes on {machines} machines of "
-        f"{cores} cores; papermill and the "
-        f"start of the kernel are {measured['sweep_execute_seconds'] / run:.0%} of it. Their notebooks fill {runs * size / 1e6:.1f} GB on "
+        f"takes {run:.0f} seconds of a core, {measured['sweep_execute_seconds'] / run:.0%} of them for papermill and the start of the "
+        f"kernel, and so {runs:,} take {runs * run / slots / 60:.0f} minutes on {machines} machines of {cores} cores. "
+        f"Their notebooks fill {runs * size / 1e6:.1f} GB on "
         f"the machine that sweeps, and their table takes {runs * measured['sweep_collect_ms'] / 1000:.0f} seconds to read. That machine "
         f"gives way first: one process hands out, takes back and writes, {1 / landing:.0f} runs a second at most, of which this sweep "
         f"asks for {slots / run:.0f}. It keeps {slots} cores at work as long as a run takes more than {slots * landing:.1f} seconds; "
@@ -290,9 +290,9 @@ def scaled(measured):
     return [
         *scale.table(measured),
         "",
-        f"From one place to the next, the time to load grows with the number of images to the power of {steepest['load']:.2f} at most, "
-        f"that of an epoch {steepest['epoch']:.2f}; the time to train on a picture grows with its pixels to the power of "
-        f"{steepest['pixels']:.2f}, memory {steepest['memory']:.2f}.",
+        "Between two sizes that follow each other, the time to load grows with the number of images to the power of "
+        f"{steepest['load']:.2f} at most, and that of an epoch to {steepest['epoch']:.2f}; with a picture's pixels, the time to train on "
+        f"it grows to the power of {steepest['pixels']:.2f} at most, and memory to {steepest['memory']:.2f}.",
         "",
         *scale.fits(measured),
     ]

@@ -617,8 +617,8 @@ def test_a_large_sweep_is_computed_from_what_was_measured():
     text = report.at_scale(measured)
     assert sweeps.SMALL == {"train_digits": 5000, "epochs": 1}
     assert "from runs of chapter 3 on 5,000 digits for one epoch" in text
-    assert "each takes 20 seconds of a core, and so 10,000 of them 17 minutes on 100 machines of 2 cores" in text
-    assert "are 10% of it" in text
+    assert "each takes 20 seconds of a core, 10% of them for papermill and the start of the kernel" in text
+    assert "and so 10,000 take 17 minutes on 100 machines of 2 cores" in text
     assert "fill 3.0 GB" in text
     assert "takes 60 seconds to read" in text
     assert "50 runs a second at most, of which this sweep asks for 10" in text

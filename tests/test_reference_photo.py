@@ -234,7 +234,7 @@ def test_the_page_says_what_was_measured():
     assert f"{(places['part'] == 'whole').sum()} others" in said
     assert " | ".join(f"σ = {sigma}" for sigma in table["sigma"].unique()) in said
     low, high = reference.recipe_of("photo_denoiser").level_range
-    assert (low, f"up to {255 * high:.0f} of 255 greys" in said) == (0, True)
+    assert (low, f"up to {255 * high:.0f}, where white is 255" in said) == (0, True)
     at_end = table.loc[table["at_end"].notna() & (table["at_end"] != "[]"), ["method", "sigma", "at_end"]].drop_duplicates()
     # Where a better value may lie beyond what was tried, the page has to say so.
     assert at_end.empty == ("at an end of what was tried" not in said), at_end
