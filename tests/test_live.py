@@ -342,6 +342,9 @@ def test_a_drawing_takes_an_example_s_place_and_every_change_can_be_undone(addre
         page.get_by_role("button", name="undo").click()
         page.wait_for_timeout(200)
         np.testing.assert_array_equal(what_goes_in(page), example)
+        draw(page, SEVEN)
+        page.wait_for_timeout(200)
+        np.testing.assert_array_equal(what_goes_in(page), seven)
         page.get_by_role("button", name="clear").click()
         page.get_by_text("Nothing is drawn yet").wait_for()
         draw(page, SEVEN)
@@ -360,6 +363,12 @@ def test_a_drawing_takes_an_example_s_place_and_every_change_can_be_undone(addre
             at = [{"x": box["x"] + x, "y": box["y"] + y, "id": i} for i, (x, y) in enumerate(places)]
             fingers.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
         assert len(state_of(page)["draw.drawing"]) == 6, "two points"
+
+
+def test_a_link_to_the_checkerboards_brings_its_drawing(address, chromium):
+    fragment = "#checkerboards.drawing=MxmWZmgBb&checkerboards.picture=your+drawing"
+    with visit(chromium, f"{address}checkerboards.html{fragment}", ready="canvas[aria-label^='What the network is given']") as page:
+        assert what_goes_in(page).any()
 
 
 def test_a_damaged_drawing_in_a_link_is_left_out_and_said(address, chromium):

@@ -11,7 +11,7 @@ convae.parts.checkerboards = (root) => {
   const state = {
     kernel: number("kernel", 3, 1, 7), stride: number("stride", 2, 1, 4), layers: number("layers", 1, 1, 3), seed: number("seed", 0, 0, 999999),
     weights: get("weights", WEIGHTS), dimensions: get("dimensions", DIMENSIONS),
-    bare: get("bare", ["no", "yes"]), picture: get("picture", [...DIGITS, OWN], DIGITS[4]), drawing: address.get("checkerboards.drawing", ""),
+    bare: get("bare", ["no", "yes"]), picture: get("picture", [...DIGITS, OWN], DIGITS[4]), drawing: address.get("drawing", ""),
   };
   let drawn = null;
 

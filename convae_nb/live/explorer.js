@@ -50,7 +50,7 @@ convae.parts.explorer = (root) => {
     try {
       own = await convae.readPicture(picture, exchanged);
     } catch (error) {
-      alert.say(`${error.message}.${own ? " The one before it is still shown." : ""}`);
+      alert.say(`${error.message}.${own && state.digits === FILE ? " The one before it is still shown." : ""}`);
       return;
     }
     chosen = picture;

@@ -33,7 +33,7 @@ function convaePad(options) {
 
   // ---- What is drawn, and what was before each change ----------------------------------------------------------------------------
   function remember() {
-    past.push({ strokes: [...strokes], base, baseName });
+    past.push({ strokes: [...strokes], base, baseName, example });
     example = false;
   }
 
@@ -41,12 +41,13 @@ function convaePad(options) {
     if (!past.length) return;
     const before = past.pop();
     lift();
-    strokes = before.strokes;
+    ({ strokes, example } = before);
     setBase(before.baseName, before.base);
     update();
   }
 
   function startFrom(name) {
+    if (!name && !strokes.length && !baseName) return; // nothing to clear
     remember();
     lift();
     strokes = [];
@@ -213,7 +214,7 @@ function convaePad(options) {
       const number = [...letters].reduce((sum, letter) => sum * 64 + LETTERS.indexOf(letter), 0);
       return [(number >> 9) / STEPS, (number & 511) / STEPS];
     })).filter((stroke) => stroke.length);
-    past = strokes.map((_, i) => ({ strokes: strokes.slice(0, i), base: null, baseName: name || "" })); // undone one by one
+    past = strokes.map((_, i) => ({ strokes: strokes.slice(0, i), base: null, baseName: name || "", example: false })); // undone one by one
     fitting.checked = end === undefined ? lastFit : !end;
     setBase(name || "");
     update();
