@@ -370,6 +370,8 @@ def test_each_page_leads_to_the_same_in_the_other_language_and_says_which_it_is_
 def test_a_reader_goes_to_the_other_language_and_back_with_what_is_set(book, chromium):
     with visit(chromium) as page:
         page.goto((book / "live.html").as_uri() + "#explorer.kind=blur")
+        page.locator(".convae-live button").first.wait_for()
+        page.evaluate("location.hash = '#draw-your-own'")
         page.get_by_role("link", name="中文").click()
         page.wait_for_url("**/zh/live.html#*explorer.kind=blur*")
         page.locator(".convae-live[lang=en] button").first.wait_for()

@@ -156,8 +156,9 @@ def test_make_lab_opens_the_first_chapter_asks_nothing_and_saves_chapters_as_the
 @pytest.mark.timeout(8 * browser.PATIENCE)
 @pytest.mark.parametrize("notebook", [NOTEBOOK, pytest.param(CHAPTER, marks=pytest.mark.long)], ids=lambda path: path.stem)
 def test_jupyterlab_runs_a_notebook_and_a_key_moves_its_explorer(chromium, tmp_path, notebook):
-    # To keep it short.
-    (tmp_path / notebook.name).write_text(notebook.read_text("utf-8").replace("train_digits: int = 0", "train_digits: int = 5000"), "utf-8")
+    text = notebook.read_text("utf-8")
+    assert text.count("train_digits: int = 0") == (notebook == CHAPTER)
+    (tmp_path / notebook.name).write_text(text.replace("train_digits: int = 0", "train_digits: int = 5000"), "utf-8")  # to keep it short
     shutil.copytree(NOTEBOOKS / "images", tmp_path / "images")
     with (
         browser.served("jupyter", "lab", *LAB, f"--ServerApp.root_dir={tmp_path}", folder=tmp_path) as address,

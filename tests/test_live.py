@@ -176,6 +176,31 @@ def test_a_copied_link_has_one_part_s_state_and_opens_the_page_there(address, ch
         assert [choice.input_value() for choice in chosen.all()] == ["gaussian", "blur"]
 
 
+def test_who_comes_back_from_a_heading_keeps_what_is_drawn(address, chromium):
+    with visit(chromium, address + "both.html#at=explorer&explorer.level=1.2") as page:
+        page.evaluate("window.kept = true; location.hash = '#heading'")
+        page.wait_for_selector("[data-part=draw] canvas[aria-label*=PSNR]")
+        page.locator(".convae-pad-canvas:visible").scroll_into_view_if_needed()
+        draw(page, SEVEN)
+        drawn = state_of(page)["draw.drawing"]
+        page.go_back()
+        page.wait_for_url("**draw.drawing=*")
+        assert page.evaluate("window.kept")
+        assert state_of(page).items() >= {"explorer.level": "1.2", "draw.drawing": drawn}.items()
+
+
+def test_a_picture_is_taken_over_the_explorer_alone(address, chromium):
+    allowed = """place => {
+        const moved = new DragEvent("dragover", {bubbles: true, cancelable: true, dataTransfer: new DataTransfer()});
+        moved.dataTransfer.dropEffect = "copy";
+        document.querySelector(place).dispatchEvent(moved);
+        return [moved.defaultPrevented, moved.dataTransfer.dropEffect];
+    }"""
+    with visit(chromium, address + "both.html") as page:
+        assert page.evaluate(allowed, "[data-part=explorer]")[0]
+        assert page.evaluate(allowed, "[data-part=draw]") == [True, "none"]
+
+
 def test_a_network_that_does_not_come_leaves_pale_pictures_and_a_sentence(address, chromium):
     with visit(chromium, address + "explorer.html", expected=["Failed to load"]) as page:
         page.route("**/networks/skip_denoiser-0.js", lambda route: route.abort())
@@ -263,7 +288,7 @@ def test_a_picture_of_ones_own_is_fitted_into_grey_pixels(address, chromium, tmp
 
 
 def draw(page, points):
-    box = page.locator(".convae-pad-canvas").bounding_box()
+    box = page.locator(".convae-pad-canvas:visible").bounding_box()
     page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
     page.mouse.down()
     for x, y in points[1:]:

@@ -30,5 +30,5 @@ for (const reference of document.querySelectorAll(".citation-list, .citation")) 
 }
 // What is set on a live page goes with the reader to the other language.
 for (const link of document.querySelectorAll("a.convae-language")) {
-  link.addEventListener("click", () => { if (location.hash.includes("=")) link.hash = location.hash; });
+  link.addEventListener("click", () => { link.hash = globalThis.convae?.fragment() ?? ""; });
 }

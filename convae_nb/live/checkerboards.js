@@ -115,10 +115,9 @@ convae.parts.checkerboards = (root) => {
     if (!image) return "Nothing is drawn yet: draw a digit.";
     const ending = state.bare === "yes" ? "-bare" : "";
     const all = await Promise.all(DECODERS.map((name) => convae.ask("checkered", { name: `fast_basic-${name}${ending}/0`, image })));
-    if (stale()) return "";
+    if (stale()) return;
     const measured = all.map((found, i) => showDecoder(columns[i].shown, found));
     drew("decoders", { measured });
-    return "";
   });
 
   function showDecoder(shown, { flat, logits, image }) {

@@ -121,12 +121,11 @@ convae.parts.code = (root) => {
     const step = Math.round(t * (STEPS - 1));
     for (const { frame } of walks) frame.style.left = `${(100 * step) / STEPS}%`;
     const key = JSON.stringify([network, inAddress(state.from), inAddress(state.to), ownOnWalk() && drawnText, [...off].sort(), bits]);
-    if (stale()) return "";
+    if (stale()) return;
     if (key !== walked) await showWalk(a, b, given, network, bits, off);
     walked = key;
     walks[0].note.textContent = `t from 0 to 1 in ${STEPS} steps; the frame is on step ${step + 1}, the nearest to t = ${t.toFixed(2)}`;
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state, off: [...off], code, picture, pixels, psnr: scores } }));
-    return "";
   });
 
   function showMaps({ height, width, depth, values }, { ranges, codes: all }, ends, off) {

@@ -27,7 +27,6 @@ convae.parts.draw = (root) => {
     told.textContent = convae.told([result.scores.network]);
     if (!brief && !stale()) await drawMore(image, result);
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state, picture: image } }));
-    return "";
   });
 
   async function drawMore(image, { code: { height, width, depth, values } }) {

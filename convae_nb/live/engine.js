@@ -366,7 +366,7 @@ function convaeEngine() {
           return field(pixel) < level ? +(field(pixels + pixel) < 0.5) : value;
         });
       } },
-    poisson: { meaning: "standard deviation of a white pixel, before clipping: its level**-2 expected photons are counted", unit: "white = 1",
+    poisson: { meaning: "standard deviation of a white pixel, before clipping: its 1/level² expected photons are counted", unit: "white = 1",
       low: 0, high: 2,
       apply: (x, level, field) => x.values.map((value, i) => value > 0 && level > 0 ? level ** 2 * photons(value / level ** 2, field(i)) : value) },
     blur: { meaning: "standard deviation of the Gaussian that smooths height and width, mirrored at the border", unit: "pixels", low: 0, high: 5, certain: true,
@@ -421,10 +421,12 @@ function convaeEngine() {
 
   // ---- Measures ----------------------------------------------------------------------------------------------------------------
 
-  function psnr(x, y) { // in dB; an error below that of rounding to 256 levels counts as that
+  const PSNR_OF_EQUALS = 10 * Math.log10(12 * 255 ** 2); // an error below that of rounding to 256 levels counts as that
+
+  function psnr(x, y) { // in dB
     let sum = 0;
     for (let i = 0; i < x.values.length; i++) sum += (x.values[i] - y.values[i]) ** 2;
-    return -10 * Math.log10(Math.max(sum / x.values.length, 1 / (12 * 255 ** 2)));
+    return Math.min(-10 * Math.log10(sum / x.values.length), PSNR_OF_EQUALS);
   }
 
   function ssim(x, y) { // Wang et al. 2004: a Gaussian window of sigma 1.5 in 11x11 pixels, over its places inside the picture
@@ -601,6 +603,6 @@ function convaeEngine() {
     return y;
   }
 
-  return { maps, network, sigmoid, flatAnswer, DECODERS, KINDS, corrupt, uniform, normal, psnr, ssim, checkerboardIndex, phaseScatter, overlap, painted,
+  return { maps, network, sigmoid, flatAnswer, DECODERS, KINDS, corrupt, uniform, normal, psnr, PSNR_OF_EQUALS, ssim, checkerboardIndex, phaseScatter, overlap, painted,
     fitted, shrunk, drawn };
 }

@@ -42,8 +42,11 @@ convae.parts.explorer = (root) => {
   const file = make("input", { type: "file", accept: "image/*", onchange: () => take(file.files[0]) });
   const exchange = convae.box("exchange dark and light", false, (on) => take(chosen, on));
   const dropping = make("div", { class: "convae-drop" }, make("label", {}, "Choose a picture, or drop it here. It stays on your machine. ", file), exchange);
-  root.addEventListener("drop", ({ dataTransfer: { files } }) => take(files[0]));
-  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault()); // or it would take the page's place
+  root.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+  document.addEventListener("dragover", (event) => { // beside this part nothing is taken, and no picture takes the page's place
+    event.preventDefault();
+    if (!root.contains(event.target)) event.dataTransfer.dropEffect = "none";
+  });
 
   async function take(picture, exchanged = null) {
     if (!picture) return;
@@ -79,7 +82,6 @@ convae.parts.explorer = (root) => {
     rows["network minus clean"].show(errors, { signed: true, note: "red: too bright, blue: too dark" });
     root.dispatchEvent(new CustomEvent("convae-drawn", { detail: { ...state } }));
     if (!stale()) trace.start(images, results.map(({ scores }) => scores));
-    return "";
   });
 
   const trace = convae.curve(curve, state);

@@ -7,7 +7,7 @@ function convaePad(options) {
   const engine = convaeEngine(), SIDE = 224, FINE = 112, STEPS = 511, NEAR = 0.012; // NEAR: points of a stroke are at least so far apart
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   let strokes = [], base = null, baseName = "", lastFit = fit, past = [], { example = false } = options; // an example gives place to a drawing
-  let current = null, under = null, pointer = null, cursor = [0.5, 0.5], penDown = false, byKeys = false; // current: the stroke under the pen
+  let current = null, under = null, pointer = null, cursor = [0.5, 0.5], byKeys = false; // current: the stroke under the pen, which keys move if no pointer does
 
   const element = (tag, properties, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -69,7 +69,6 @@ function convaePad(options) {
 
   function lift() {
     current = pointer = under = null;
-    penDown = false;
   }
 
   function setBase(name, picture = null) {
@@ -121,7 +120,7 @@ function convaePad(options) {
     paint(canvas, fine());
     if (byKeys) {
       const context = canvas.getContext("2d");
-      context.strokeStyle = penDown ? "#ff9d3b" : "#3f90da";
+      context.strokeStyle = current ? "#ff9d3b" : "#3f90da";
       context.strokeRect(cursor[0] * FINE - 2, cursor[1] * FINE - 2, 4, 4);
     }
     const x = picture();
@@ -152,7 +151,7 @@ function convaePad(options) {
     if (event.button > 0 || !event.isPrimary) return; // a second finger draws nothing
     event.preventDefault();
     canvas.focus({ preventScroll: true });
-    byKeys = penDown = false; // whatever had the focus before
+    byKeys = false; // whatever had the focus before
     canvas.setPointerCapture(event.pointerId);
     pointer = event.pointerId;
     putDown(place(event));
@@ -170,15 +169,14 @@ function convaePad(options) {
 
   function move([across, down]) {
     cursor = [quantised(cursor[0] + across / 28), quantised(cursor[1] + down / 28)];
-    if (penDown) extend(cursor, 0);
+    if (current && pointer === null) extend(cursor, 0);
     update();
   }
 
   function changePen() {
-    const down = !penDown;
+    const down = !current;
     lift();
     if (down) putDown(cursor);
-    penDown = down;
     update();
   }
 

@@ -16,7 +16,7 @@ globalThis.convae = (() => {
         element.onerror = () => {
           scripts.delete(file);
           element.remove();
-          reject(new Error(`${file} could not be loaded. ${location.protocol === "file:" ? "Is it beside the page?" : "Is there a connection? Then choose once more."}`));
+          reject(new Error(`${file} could not be loaded. ${location.protocol === "file:" ? "Is it beside the page?" : "Is there a connection? To try again, move a control."}`));
         };
         document.head.append(element);
       }));
@@ -116,7 +116,7 @@ globalThis.convae = (() => {
         const slow = setTimeout(say, 700, waiting);
         let told = "", failed = false;
         try {
-          told = await work(() => asked !== done) || "";
+          told = await work(() => asked !== done) ?? "";
         } catch (error) {
           [told, failed] = [`Not drawn: ${error.message}`, true];
         }
@@ -138,18 +138,30 @@ globalThis.convae = (() => {
 
   const fragment = (entries) => `#${new URLSearchParams([...entries])}`;
 
+  // Marks the present entry of the history as this page's own.
+  const mark = (address) => history.replaceState({ ...history.state, convae: true }, "", address);
+
   function write() {
     try {
-      history.replaceState(history.state, "", fragment(state));
+      mark(fragment(state));
     } catch { // where a page from a disk may not
       location.replace(fragment(state));
     }
   }
 
-  // Another link, put into the address of a page that is open.
+  try {
+    mark(location.href);
+  } catch { /* the same */ }
+
+  // Another link, put into the address of a page that is open, opens it anew. Whoever comes back to the page's own entry keeps what there is.
   addEventListener("hashchange", () => {
-    if (location.hash.includes("=") && location.hash !== fragment(state)) location.reload();
+    if (!location.hash.includes("=") || location.hash === fragment(state)) return;
+    if (history.state?.convae) write();
+    else location.reload();
   });
+
+  // What is set, as a fragment, for the same page in another language; the address may hold a heading's instead.
+  convae.fragment = () => (state.size ? fragment(state) : "");
 
   convae.addressOf = (part) => ({
     get: (key, otherwise) => state.get(`${part}.${key}`) ?? otherwise,
@@ -280,7 +292,7 @@ globalThis.convae = (() => {
   convae.mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   convae.told = (scores) => {
     const [psnr, ssim] = ["psnr", "ssim"].map((key) => convae.mean(scores.map((score) => score[key])));
-    return `PSNR ${psnr.toFixed(1)} dB, SSIM ${ssim.toFixed(2)}${psnr > 58.9 ? ": no difference" : ""}`; // as an error of rounding counts
+    return `PSNR ${psnr.toFixed(1)} dB, SSIM ${ssim.toFixed(2)}${psnr.toFixed(3) === engine.PSNR_OF_EQUALS.toFixed(3) ? ": no difference" : ""}`;
   };
 
   // Noise: kind, level and seed, with the address and each other in step.
@@ -291,7 +303,7 @@ globalThis.convae = (() => {
     const follow = () => {
       const { low, high, unit, meaning: what } = engine.KINDS[state.kind];
       level.set({ label: `level (${unit})`, min: low, max: high, step: (high - low) / 100, value: state.level });
-      meaning.textContent = `The level is the ${what.replace("level**-2", "1/level²")}.`;
+      meaning.textContent = `The level is the ${what}.`;
       for (const control of [seed, others]) control.disabled = Boolean(engine.KINDS[state.kind].certain);
     };
     const kind = convae.choice("noise", Object.keys(engine.KINDS).map(words), words(state.kind), (value) => {

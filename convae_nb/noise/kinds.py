@@ -126,7 +126,7 @@ KINDS = {
         "probability of each pixel to turn white or black, half of them each", "share of pixels", 0.0, 1.0, _salt_and_pepper
     ),
     "poisson": Kind(
-        "standard deviation of a white pixel, before clipping: its level**-2 expected photons are counted", "white = 1", 0.0, 2.0, _poisson
+        "standard deviation of a white pixel, before clipping: its 1/level² expected photons are counted", "white = 1", 0.0, 2.0, _poisson
     ),
     "blur": Kind("standard deviation of the Gaussian that smooths height and width, mirrored at the border", "pixels", 0.0, 5.0, _blur),
     "occlusion": Kind("side of a black square, placed at random", "share of the shorter side", 0.0, 1.0, _occlusion),
